@@ -1,0 +1,1 @@
+//! A tower service that fails over among named LLM targets.

@@ -1,0 +1,1 @@
+//! A tower layer that turns a plain HTTP client into an LLM provider whose failures are errors.

@@ -1,0 +1,1 @@
+//! What LLM APIs say on the wire: errors, streams, limits, usage. Pure functions over bytes and headers.

@@ -1,0 +1,1 @@
+//! The examples live beside this file; each one is a program of its own.

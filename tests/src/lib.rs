@@ -1,0 +1,1 @@
+//! Probes shared by the tests that span crates.
