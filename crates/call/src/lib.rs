@@ -1,12 +1,31 @@
-//! What an LLM call carries in, how it ended, and how a tower layer learns it.
+#![doc = include_str!("../README.md")]
 
+#[cfg(feature = "axum")]
+mod axum;
+mod classify;
+mod completion;
+mod context;
+mod error;
 pub mod hint;
 mod kind;
 mod limits;
 mod outcome;
+mod progress;
+mod quantile;
 mod shape;
+mod sync;
+#[cfg(feature = "tonic")]
+mod tonic;
 
+pub use classify::{
+    ByError, Carries, Classify, ClassifyFn, Http, Verdict, WithCall, check, classify_fn, with_call,
+};
+pub use completion::{Completion, Ender};
+pub use context::{Attempt, Call, Cause, InUse, Priority, Targets};
+pub use error::{BoxError, Error, Origin, Upstream, failure, find};
 pub use kind::{Cooling, Kind, Retry, Settle};
 pub use limits::{Charging, Limit, Limits, OutputCharge};
 pub use outcome::{Ended, Failure, Outcome, Usage};
+pub use progress::Progress;
+pub use quantile::{InvalidQuantile, RunningQuantile};
 pub use shape::Shape;

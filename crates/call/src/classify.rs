@@ -1,0 +1,298 @@
+//! How a layer learns a call's end, and where a request carries its [`Call`].
+
+use std::{fmt, marker::PhantomData, sync::Arc};
+
+use tower_service::Service;
+
+use crate::{BoxError, Call, Completion, Ended, Kind, Outcome, error};
+
+/// What is known of a call at the moment its future resolves.
+#[derive(Clone, Copy, Debug)]
+pub enum Verdict<'a> {
+    /// It has ended.
+    Ended(Ended),
+    /// The answer still flows; the completion tells its end.
+    Pending(&'a Completion),
+}
+
+/// Says how a call ended, from what its future resolved to.
+///
+/// [`Http`] is the layers' default. A typed client takes [`ByError`] or a closure through [`classify_fn`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot tell how a call that returns `{Res}` ended",
+    label = "no verdict on `{Res}`",
+    note = "the layers' default, `Http`, judges `http::Response`s",
+    note = "for a client whose every failure is an `Err`, give the layer `ByError`",
+    note = "for any other typed client, give it `classify_fn::<{Res}, _>(|result| ...)`"
+)]
+pub trait Classify<Res> {
+    /// The verdict. It borrows the response's own completion while the answer still flows.
+    fn classify<'a>(&self, result: Result<&'a Res, &BoxError>) -> Verdict<'a>;
+}
+
+/// Says where a request carries its [`Call`]. Every classifier says it too, so a layer has one parameter for both.
+///
+/// [`with_call`] gives a typed request a place for it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not know where a `{Req}` carries its `Call`",
+    label = "no `Call` in `{Req}`",
+    note = "the layers' default, `Http`, looks into an `http::Request`'s extensions",
+    note = "for a typed request, give the layer `ByError` or `classify_fn::<Response, _>(|result| ...)`"
+)]
+pub trait Carries<Req> {
+    /// The call, if the request carries one.
+    fn call<'a>(&self, request: &'a Req) -> Option<&'a Call>;
+
+    /// The call to write to, inserted if there is a place for it and it is not there yet.
+    fn call_mut<'a>(&self, request: &'a mut Req) -> Option<&'a mut Call>;
+}
+
+/// Judges `http::Response`s: the default of every layer.
+///
+/// A response that carries a [`Completion`] is pending until that ends; one without, as from a client that
+/// `ProviderLayer` does not wrap, is judged by its status. An error is judged by [`failure`](crate::failure).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Http;
+
+/// Any response is a success, and only an error a failure: for typed clients.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ByError;
+
+impl<B> Classify<http::Response<B>> for Http {
+    fn classify<'a>(&self, result: Result<&'a http::Response<B>, &BoxError>) -> Verdict<'a> {
+        let response = match result {
+            Ok(response) => response,
+            Err(error) => return Verdict::Ended(ended_by(error)),
+        };
+        match response.extensions().get() {
+            Some(completion) => Verdict::Pending(completion),
+            None => Verdict::Ended(
+                Kind::from_status(response.status()).map_or(Outcome::Success, Outcome::from).into(),
+            ),
+        }
+    }
+}
+
+impl<B> Carries<http::Request<B>> for Http {
+    fn call<'a>(&self, request: &'a http::Request<B>) -> Option<&'a Call> {
+        Call::get(request.extensions())
+    }
+
+    fn call_mut<'a>(&self, request: &'a mut http::Request<B>) -> Option<&'a mut Call> {
+        Some(Call::get_or_insert(request.extensions_mut()))
+    }
+}
+
+impl<Res> Classify<Res> for ByError {
+    fn classify<'a>(&self, result: Result<&'a Res, &BoxError>) -> Verdict<'a> {
+        Verdict::Ended(result.map_or_else(ended_by, |_| Outcome::Success.into()))
+    }
+}
+
+impl<Req> Carries<Req> for ByError {
+    fn call<'a>(&self, _: &'a Req) -> Option<&'a Call> {
+        None
+    }
+
+    fn call_mut<'a>(&self, _: &'a mut Req) -> Option<&'a mut Call> {
+        None
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<Res, C: Classify<Res> + ?Sized> Classify<Res> for Arc<C> {
+    fn classify<'a>(&self, result: Result<&'a Res, &BoxError>) -> Verdict<'a> {
+        (**self).classify(result)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<Req, C: Carries<Req> + ?Sized> Carries<Req> for Arc<C> {
+    fn call<'a>(&self, request: &'a Req) -> Option<&'a Call> {
+        (**self).call(request)
+    }
+
+    fn call_mut<'a>(&self, request: &'a mut Req) -> Option<&'a mut Call> {
+        (**self).call_mut(request)
+    }
+}
+
+fn ended_by(error: &BoxError) -> Ended {
+    let usage = error::find(error).and_then(error::Error::usage);
+    Ended::new(error::failure(error)).with_usage(usage)
+}
+
+/// A classifier from a closure, for typed clients. Name the response type: a bare `|result|` does not infer.
+///
+/// ```
+/// use buttress_call::{Kind, Outcome, classify_fn, failure};
+///
+/// struct Answer { text: String }
+///
+/// let classify = classify_fn::<Answer, _>(|result| match result {
+///     Ok(answer) if answer.text.is_empty() => Kind::Broken.into(),
+///     Ok(_) => Outcome::Success,
+///     Err(error) => failure(error).into(),
+/// });
+/// # let _ = classify;
+/// ```
+pub fn classify_fn<Res, F>(classify: F) -> ClassifyFn<Res, F>
+where
+    F: Fn(Result<&Res, &BoxError>) -> Outcome,
+{
+    ClassifyFn { classify, response: PhantomData }
+}
+
+/// A classifier made by [`classify_fn`].
+pub struct ClassifyFn<Res, F> {
+    classify: F,
+    response: PhantomData<fn(&Res)>,
+}
+
+impl<Res, F: Clone> Clone for ClassifyFn<Res, F> {
+    fn clone(&self) -> Self {
+        ClassifyFn { classify: self.classify.clone(), response: PhantomData }
+    }
+}
+
+impl<Res, F> fmt::Debug for ClassifyFn<Res, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClassifyFn").finish_non_exhaustive()
+    }
+}
+
+impl<Res, F> Classify<Res> for ClassifyFn<Res, F>
+where
+    F: Fn(Result<&Res, &BoxError>) -> Outcome,
+{
+    fn classify<'a>(&self, result: Result<&'a Res, &BoxError>) -> Verdict<'a> {
+        Verdict::Ended((self.classify)(result).into())
+    }
+}
+
+impl<Req, Res, F> Carries<Req> for ClassifyFn<Res, F> {
+    fn call<'a>(&self, _: &'a Req) -> Option<&'a Call> {
+        None
+    }
+
+    fn call_mut<'a>(&self, _: &'a mut Req) -> Option<&'a mut Call> {
+        None
+    }
+}
+
+/// Gives a typed request a place for its [`Call`], beside a classifier: deadlines and clocks then work as over HTTP.
+///
+/// ```
+/// use buttress_call::{ByError, Call, with_call};
+///
+/// #[derive(Clone)]
+/// struct Ask { prompt: String, call: Call }
+///
+/// let classify = with_call(ByError, |ask: &Ask| &ask.call, |ask| &mut ask.call);
+/// # let _ = classify;
+/// ```
+pub fn with_call<Req, C>(
+    classify: C,
+    read: fn(&Req) -> &Call,
+    write: fn(&mut Req) -> &mut Call,
+) -> WithCall<Req, C> {
+    WithCall { classify, read, write }
+}
+
+/// A classifier made by [`with_call`].
+#[derive(Debug)]
+pub struct WithCall<Req, C> {
+    classify: C,
+    read: fn(&Req) -> &Call,
+    write: fn(&mut Req) -> &mut Call,
+}
+
+impl<Req, C: Clone> Clone for WithCall<Req, C> {
+    // By hand, because the request itself need not be `Clone`.
+    fn clone(&self) -> Self {
+        WithCall { classify: self.classify.clone(), read: self.read, write: self.write }
+    }
+}
+
+impl<Req, Res, C: Classify<Res>> Classify<Res> for WithCall<Req, C> {
+    fn classify<'a>(&self, result: Result<&'a Res, &BoxError>) -> Verdict<'a> {
+        self.classify.classify(result)
+    }
+}
+
+impl<Req, C> Carries<Req> for WithCall<Req, C> {
+    fn call<'a>(&self, request: &'a Req) -> Option<&'a Call> {
+        Some((self.read)(request))
+    }
+
+    fn call_mut<'a>(&self, request: &'a mut Req) -> Option<&'a mut Call> {
+        Some((self.write)(request))
+    }
+}
+
+/// Makes the compiler say, at the stack, why a stack is not a service for `Req`.
+///
+/// Layers accept any service and check it only when it is called, so a mismatch shows up far away as a missing method.
+/// A line `check::<Req>(&stack);` brings the message home.
+///
+/// ```
+/// # #[derive(Clone)] struct Echo;
+/// # impl tower_service::Service<u64> for Echo {
+/// #     type Response = u64; type Error = std::convert::Infallible;
+/// #     type Future = std::future::Ready<Result<u64, Self::Error>>;
+/// #     fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> std::task::Poll<Result<(), Self::Error>> {
+/// #         std::task::Poll::Ready(Ok(()))
+/// #     }
+/// #     fn call(&mut self, n: u64) -> Self::Future { std::future::ready(Ok(n)) }
+/// # }
+/// let stack = Echo;
+/// buttress_call::check::<u64>(&stack);
+/// ```
+pub fn check<Req>(_service: &impl Service<Req>) {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Error, Failure, Origin, Progress, Usage};
+
+    fn http(result: Result<&http::Response<()>, &BoxError>) -> Ended {
+        match Http.classify(result) {
+            Verdict::Ended(ended) => ended,
+            Verdict::Pending(_) => panic!("pending"),
+        }
+    }
+
+    #[test]
+    fn a_response_with_a_completion_is_pending_even_after_its_end() {
+        let (completion, ender) = Completion::pair(Progress::new());
+        let mut response = http::Response::new(());
+        response.extensions_mut().insert(completion);
+        assert!(matches!(Http.classify(Ok(&response)), Verdict::Pending(_)));
+        ender.end(Outcome::Success);
+        let Verdict::Pending(completion) = Http.classify(Ok(&response)) else { panic!("not pending") };
+        assert!(completion.ended().is_some());
+    }
+
+    #[test]
+    fn a_bare_response_is_judged_by_its_status() {
+        let mut response = http::Response::new(());
+        assert_eq!(http(Ok(&response)).outcome, Outcome::Success);
+        *response.status_mut() = http::StatusCode::SERVICE_UNAVAILABLE;
+        assert_eq!(http(Ok(&response)).outcome, Kind::Overloaded.into());
+    }
+
+    #[test]
+    fn an_error_brings_its_kind_its_hint_and_its_usage() {
+        let hint = Some(std::time::Duration::from_secs(3));
+        let failure = Failure::new(Kind::RateLimited).with_retry_after(hint);
+        let usage = Some(Usage::new(10, 0));
+        let error: BoxError = Error::new(failure, Origin::Upstream, "slow down").with_usage(usage).into();
+        assert_eq!(http(Err(&error)), Ended::new(failure).with_usage(usage));
+    }
+
+    #[test]
+    fn by_error_takes_any_response_for_a_success() {
+        let Verdict::Ended(ended) = ByError.classify(Ok(&17_u64)) else { panic!("pending") };
+        assert_eq!(ended.outcome, Outcome::Success);
+    }
+}

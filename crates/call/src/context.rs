@@ -1,0 +1,257 @@
+//! What a call carries in.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use http::Extensions;
+use tokio::time::Instant;
+
+use crate::{Progress, Shape};
+
+/// What layers tell each other about a call on its way in: one request extension.
+///
+/// Whichever layer comes first inserts it. A clone of the request carries a clone of this, so values set by an outer
+/// layer reach every attempt, and values set for one attempt stay with it. Requests that are not `http::Request`s
+/// carry it wherever [`Carries`](crate::Carries) says.
+#[derive(Clone, Debug, Default)]
+pub struct Call {
+    deadline: Option<Instant>,
+    priority: Priority,
+    attempt: Attempt,
+    another_can_serve: bool,
+    shape: Option<Arc<Shape>>,
+    progress: Option<Progress>,
+    targets: Option<Targets>,
+}
+
+/// Which of a call's attempts this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Attempt {
+    /// Counts from one along the attempts that led here.
+    pub number: u32,
+    /// Why it is made.
+    pub cause: Cause,
+}
+
+impl Default for Attempt {
+    fn default() -> Self {
+        Attempt { number: 1, cause: Cause::First }
+    }
+}
+
+/// Why an attempt is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Cause {
+    /// It is the call's first.
+    First,
+    /// The one before failed on the same target.
+    Retry,
+    /// The one before was slow.
+    Hedge,
+    /// The one before failed on another target.
+    Failover,
+}
+
+/// Which calls go first where calls wait.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Priority {
+    /// Work that can wait: batches, back-fills.
+    Low,
+    /// The default.
+    #[default]
+    Normal,
+    /// Somebody is looking at the screen.
+    High,
+}
+
+impl Call {
+    /// A call that nothing is known of.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The call that a request carries.
+    pub fn get(extensions: &Extensions) -> Option<&Call> {
+        extensions.get()
+    }
+
+    /// The call that a request carries, put there if it has none.
+    pub fn get_or_insert(extensions: &mut Extensions) -> &mut Call {
+        extensions.get_or_insert_default()
+    }
+
+    /// The instant after which nobody waits for the answer.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// Sets a deadline. An earlier one stays.
+    pub fn clamp_deadline(&mut self, deadline: Instant) {
+        self.deadline = Some(self.deadline.map_or(deadline, |earlier| earlier.min(deadline)));
+    }
+
+    /// The time left until the deadline: zero when it is past, `None` when there is none.
+    pub fn remaining(&self) -> Option<Duration> {
+        self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
+    }
+
+    /// The priority.
+    pub fn priority(&self) -> Priority {
+        self.priority
+    }
+
+    /// Sets the priority.
+    pub fn set_priority(&mut self, priority: Priority) {
+        self.priority = priority;
+    }
+
+    /// Which attempt this is.
+    pub fn attempt(&self) -> Attempt {
+        self.attempt
+    }
+
+    /// Turns this into the next attempt: counted, with a clock of its own if the call has one.
+    pub fn begin_attempt(&mut self, cause: Cause) {
+        self.attempt = Attempt { number: self.attempt.number.saturating_add(1), cause };
+        self.progress = self.progress.as_ref().map(Progress::child);
+    }
+
+    /// Whether another target could serve this call now: then waiting for this one is not worth it.
+    pub fn another_can_serve(&self) -> bool {
+        self.another_can_serve
+    }
+
+    /// Says whether another target could serve this call now.
+    pub fn set_another_can_serve(&mut self, can: bool) {
+        self.another_can_serve = can;
+    }
+
+    /// What was learnt of the request's body.
+    pub fn shape(&self) -> Option<&Arc<Shape>> {
+        self.shape.as_ref()
+    }
+
+    /// Keeps what was learnt of the request's body, so that nobody reads it again.
+    pub fn set_shape(&mut self, shape: Arc<Shape>) {
+        self.shape = Some(shape);
+    }
+
+    /// The attempt's clock.
+    pub fn progress(&self) -> Option<&Progress> {
+        self.progress.as_ref()
+    }
+
+    /// The attempt's clock, put here if there is none.
+    pub fn ensure_progress(&mut self) -> &Progress {
+        self.progress.get_or_insert_default()
+    }
+
+    /// Whether this attempt was sent; `None` if nobody watches it.
+    pub fn was_sent(&self) -> Option<bool> {
+        self.progress.as_ref().map(|progress| progress.sent_at().is_some())
+    }
+
+    /// The targets in use by this call's attempts, if attempts run side by side.
+    pub fn targets(&self) -> Option<&Targets> {
+        self.targets.as_ref()
+    }
+
+    /// The targets in use by this call's attempts, put here if there are none: for whoever runs attempts side by side.
+    pub fn ensure_targets(&mut self) -> &Targets {
+        self.targets.get_or_insert_default()
+    }
+}
+
+/// The targets that a call's attempts use at this moment, shared by all of them.
+///
+/// It lets a second attempt that runs beside the first go elsewhere.
+#[derive(Clone, Debug, Default)]
+pub struct Targets {
+    in_use: Arc<Mutex<Vec<Arc<str>>>>,
+}
+
+impl Targets {
+    /// Whether an attempt of this call uses the target now.
+    pub fn in_use(&self, target: &str) -> bool {
+        self.lock().iter().any(|used| &**used == target)
+    }
+
+    /// Marks the target as used until the guard is dropped.
+    pub fn occupy(&self, target: Arc<str>) -> InUse {
+        self.lock().push(target.clone());
+        InUse { targets: self.clone(), target }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Arc<str>>> {
+        self.in_use.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Marks a target as used by one attempt of a call, until dropped.
+#[derive(Debug)]
+#[must_use = "dropping it says that the target is no longer in use"]
+pub struct InUse {
+    targets: Targets,
+    target: Arc<str>,
+}
+
+impl Drop for InUse {
+    fn drop(&mut self) {
+        let mut in_use = self.targets.lock();
+        if let Some(at) = in_use.iter().position(|used| *used == self.target) {
+            in_use.swap_remove(at);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_earlier_deadline_stays() {
+        let now = Instant::now();
+        let mut call = Call::new();
+        call.clamp_deadline(now + Duration::from_secs(5));
+        call.clamp_deadline(now + Duration::from_secs(9));
+        assert_eq!(call.remaining(), Some(Duration::from_secs(5)));
+        call.clamp_deadline(now + Duration::from_secs(2));
+        tokio::time::advance(Duration::from_secs(3)).await;
+        assert_eq!(call.remaining(), Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn a_target_used_twice_is_free_after_both_are_done() {
+        let targets = Targets::default();
+        let first = targets.occupy("a".into());
+        let second = targets.clone().occupy("a".into());
+        drop(first);
+        assert!(targets.in_use("a"));
+        drop(second);
+        assert!(!targets.in_use("a"));
+    }
+
+    #[test]
+    fn the_next_attempt_is_counted_and_has_its_own_clock() {
+        let mut call = Call::new();
+        let outer = call.ensure_progress().clone();
+        call.begin_attempt(Cause::Retry);
+        assert_eq!(call.attempt(), Attempt { number: 2, cause: Cause::Retry });
+        call.progress().unwrap().mark_sent();
+        assert!(outer.sent_at().is_some());
+        call.begin_attempt(Cause::Retry);
+        assert_eq!(call.was_sent(), Some(false));
+    }
+
+    #[test]
+    fn a_call_without_a_clock_gets_none_from_a_new_attempt() {
+        let mut call = Call::new();
+        call.begin_attempt(Cause::Failover);
+        assert_eq!(call.was_sent(), None);
+    }
+}

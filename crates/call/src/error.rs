@@ -1,0 +1,320 @@
+//! The one error type of the workspace.
+
+use std::{borrow::Cow, error::Error as StdError, fmt, io, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+
+use crate::{Charging, Failure, Kind, Limits, Usage};
+
+/// The error type of every layer's `Service`, as in tower's own layers.
+pub type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// Why a call failed, in the words that layers understand.
+///
+/// Layers return [`BoxError`]s; [`find`] gets this out of one, however deep it lies. An error that a layer made
+/// itself has that layer's own small struct as its [`source`](StdError::source), with the numbers.
+pub struct Error {
+    // One pointer wide, so that the `Err` of a result costs the good path nothing.
+    inner: Box<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    failure: Failure,
+    origin: Origin,
+    message: Cow<'static, str>,
+    code: Option<Box<str>>,
+    should_retry: Option<bool>,
+    usage: Option<Usage>,
+    limits: Option<Limits>,
+    charging: Option<Charging>,
+    upstream: Option<Upstream>,
+    source: Option<BoxError>,
+}
+
+/// Who said no.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Origin {
+    /// The provider answered with an error.
+    Upstream,
+    /// There was no answer, or not all of it.
+    Transport,
+    /// A layer on this side, by name.
+    Layer(&'static str),
+}
+
+/// The provider's own answer, so that a gateway can pass it on unchanged.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Upstream {
+    /// The status line's code. A 200 whose body holds an error keeps its 200.
+    pub status: StatusCode,
+    /// The headers as they came.
+    pub headers: HeaderMap,
+    /// The body, cut at the reader's bound.
+    pub body: Bytes,
+}
+
+impl Upstream {
+    /// An answer of these parts.
+    pub fn new(status: StatusCode, headers: HeaderMap, body: Bytes) -> Self {
+        Upstream { status, headers, body }
+    }
+}
+
+impl fmt::Debug for Upstream {
+    /// Headers and body are left out: they may hold parts of a prompt or of a key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Upstream")
+            .field("status", &self.status)
+            .field("body_bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Error {
+    /// An error of this kind. The message must not hold secrets: it is printed.
+    pub fn new(failure: impl Into<Failure>, origin: Origin, message: impl Into<Cow<'static, str>>) -> Self {
+        Error {
+            inner: Box::new(Inner {
+                failure: failure.into(),
+                origin,
+                message: message.into(),
+                code: None,
+                should_retry: None,
+                usage: None,
+                limits: None,
+                charging: None,
+                upstream: None,
+                source: None,
+            }),
+        }
+    }
+
+    /// A layer's own word: its message is the source's, its [`source`](StdError::source) the layer's struct.
+    pub fn by_layer(
+        failure: impl Into<Failure>,
+        layer: &'static str,
+        source: impl StdError + Send + Sync + 'static,
+    ) -> Self {
+        Error::new(failure, Origin::Layer(layer), source.to_string()).with_source(source)
+    }
+
+    /// Adds the cause.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
+        self.inner.source = Some(source.into());
+        self
+    }
+
+    /// Adds the provider's own code for the error.
+    #[must_use]
+    pub fn with_code(mut self, code: Option<impl Into<Box<str>>>) -> Self {
+        self.inner.code = code.map(Into::into);
+        self
+    }
+
+    /// Adds the provider's own word on whether to retry.
+    #[must_use]
+    pub fn with_should_retry(mut self, should_retry: Option<bool>) -> Self {
+        self.inner.should_retry = should_retry;
+        self
+    }
+
+    /// Adds the usage as far as it is known.
+    #[must_use]
+    pub fn with_usage(mut self, usage: Option<Usage>) -> Self {
+        self.inner.usage = usage;
+        self
+    }
+
+    /// Adds what the answer said of rate limits, and how the provider charges.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Option<Limits>, charging: Option<Charging>) -> Self {
+        self.inner.limits = limits;
+        self.inner.charging = charging;
+        self
+    }
+
+    /// Adds the provider's answer.
+    #[must_use]
+    pub fn with_upstream(mut self, upstream: Upstream) -> Self {
+        self.inner.upstream = Some(upstream);
+        self
+    }
+
+    /// The kind of failure.
+    pub fn kind(&self) -> Kind {
+        self.inner.failure.kind
+    }
+
+    /// The failure: the kind and the hint.
+    pub fn failure(&self) -> Failure {
+        self.inner.failure
+    }
+
+    /// Who said no.
+    pub fn origin(&self) -> Origin {
+        self.inner.origin
+    }
+
+    /// The wait that the provider, or the layer, asks for.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.inner.failure.retry_after
+    }
+
+    /// The provider's own word on whether to retry, which overrides the kind's.
+    pub fn should_retry(&self) -> Option<bool> {
+        self.inner.should_retry
+    }
+
+    /// The provider's own code for the error, or its type.
+    pub fn code(&self) -> Option<&str> {
+        self.inner.code.as_deref()
+    }
+
+    /// What was used up to the failure, as far as it is known.
+    pub fn usage(&self) -> Option<Usage> {
+        self.inner.usage
+    }
+
+    /// What the answer said of rate limits.
+    pub fn limits(&self) -> Option<&Limits> {
+        self.inner.limits.as_ref()
+    }
+
+    /// How the provider charges.
+    pub fn charging(&self) -> Option<Charging> {
+        self.inner.charging
+    }
+
+    /// The provider's answer: this error's own, or that of the error it came from.
+    pub fn upstream(&self) -> Option<&Upstream> {
+        if self.inner.upstream.is_some() {
+            return self.inner.upstream.as_ref();
+        }
+        find_in(self.source()?)?.upstream()
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(f)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.inner.message)
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.inner.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// The first [`Error`] along the chain of sources.
+pub fn find(error: &BoxError) -> Option<&Error> {
+    find_in(&**error)
+}
+
+fn find_in<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Error> {
+    chain(error).find_map(|link| link.downcast_ref())
+}
+
+/// The failure that an error stands for.
+///
+/// An [`Error`] in the chain says it; else an [`io::Error`] does, as those at the bottom of every HTTP client's
+/// connection errors. Of an error that says nothing it is only known that no whole answer came: [`Kind::Broken`].
+pub fn failure(error: &BoxError) -> Failure {
+    match find(error) {
+        Some(error) => error.failure(),
+        None => chain(&**error)
+            .find_map(|link| link.downcast_ref::<io::Error>())
+            .map_or(Kind::Broken, io_kind)
+            .into(),
+    }
+}
+
+fn io_kind(error: &io::Error) -> Kind {
+    use io::ErrorKind as E;
+    match error.kind() {
+        E::ConnectionRefused
+        | E::HostUnreachable
+        | E::NetworkUnreachable
+        | E::NetworkDown
+        | E::AddrNotAvailable
+        | E::NotFound => Kind::Connect,
+        E::TimedOut => Kind::Timeout,
+        _ => Kind::Broken,
+    }
+}
+
+fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |link| (*link).source())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Wrapper(BoxError);
+
+    impl fmt::Display for Wrapper {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("wrapped")
+        }
+    }
+
+    impl StdError for Wrapper {
+        fn source(&self) -> Option<&(dyn StdError + 'static)> {
+            Some(&*self.0)
+        }
+    }
+
+    #[test]
+    fn an_error_is_found_however_deep_it_lies() {
+        let deep = Error::new(Kind::Quota, Origin::Upstream, "no money");
+        let error: BoxError = Box::new(Wrapper(Box::new(Wrapper(Box::new(deep)))));
+        assert_eq!(find(&error).map(Error::kind), Some(Kind::Quota));
+        assert_eq!(failure(&error), Failure::new(Kind::Quota));
+    }
+
+    #[test]
+    fn an_io_error_at_the_bottom_says_its_kind() {
+        for (io, kind) in [
+            (io::ErrorKind::ConnectionRefused, Kind::Connect),
+            (io::ErrorKind::TimedOut, Kind::Timeout),
+            (io::ErrorKind::ConnectionReset, Kind::Broken),
+        ] {
+            let error: BoxError = Box::new(Wrapper(Box::new(io::Error::from(io))));
+            assert_eq!(failure(&error).kind, kind);
+        }
+        assert_eq!(failure(&"what?".into()).kind, Kind::Broken);
+    }
+
+    #[test]
+    fn the_upstream_answer_is_found_through_the_errors_around_it() {
+        let answer =
+            Upstream::new(StatusCode::IM_A_TEAPOT, HeaderMap::new(), Bytes::from_static(b"short and stout"));
+        let inner = Error::new(Kind::Invalid, Origin::Upstream, "teapot").with_upstream(answer);
+        let outer = Error::by_layer(Kind::Invalid, "failover", Wrapper(inner.into()));
+        assert_eq!(outer.upstream().map(|u| u.status), Some(StatusCode::IM_A_TEAPOT));
+        assert_eq!(outer.to_string(), "wrapped");
+    }
+
+    #[test]
+    fn neither_debug_nor_display_prints_an_answers_body_or_headers() {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-secret", http::HeaderValue::from_static("sk-secret"));
+        let answer =
+            Upstream::new(StatusCode::UNAUTHORIZED, headers, Bytes::from_static(b"bad key sk-secret"));
+        let error = Error::new(Kind::Auth, Origin::Upstream, "status 401").with_upstream(answer);
+        assert!(!format!("{error:?} {error}").contains("sk-secret"));
+    }
+}
