@@ -6,9 +6,9 @@ use axum_core::{
     body::Body,
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use crate::{Error, Kind};
+use crate::Error;
 
 /// Headers that belong to the connection the answer came over, or to a body that is no longer framed as it was.
 const NOT_PASSED_ON: [HeaderName; 9] = [
@@ -51,22 +51,9 @@ fn by_kind(error: &Error) -> Response {
         "error": {"message": error.to_string(), "type": error.kind().as_str(), "param": null, "code": error.code()}
     });
     let mut response = Response::new(Body::from(body.to_string()));
-    *response.status_mut() = status(error.kind());
+    *response.status_mut() = error.status();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
-}
-
-fn status(kind: Kind) -> StatusCode {
-    match kind {
-        Kind::Connect | Kind::Broken | Kind::Server => StatusCode::BAD_GATEWAY,
-        Kind::Timeout => StatusCode::GATEWAY_TIMEOUT,
-        Kind::Overloaded | Kind::Rejected => StatusCode::SERVICE_UNAVAILABLE,
-        Kind::RateLimited | Kind::Quota => StatusCode::TOO_MANY_REQUESTS,
-        Kind::Auth => StatusCode::UNAUTHORIZED,
-        Kind::NotFound => StatusCode::NOT_FOUND,
-        Kind::ContextTooLong => StatusCode::PAYLOAD_TOO_LARGE,
-        Kind::Filtered | Kind::Invalid => StatusCode::BAD_REQUEST,
-    }
 }
 
 fn set_retry_after(headers: &mut HeaderMap, wait: Duration) {
@@ -77,10 +64,11 @@ fn set_retry_after(headers: &mut HeaderMap, wait: Duration) {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use http::StatusCode;
     use http_body_util::BodyExt;
 
     use super::*;
-    use crate::{Failure, Origin, Upstream};
+    use crate::{Failure, Kind, Origin, Upstream};
 
     async fn body(response: Response) -> String {
         String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()

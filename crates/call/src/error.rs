@@ -29,6 +29,7 @@ struct Inner {
     usage: Option<Usage>,
     limits: Option<Limits>,
     charging: Option<Charging>,
+    status: Option<StatusCode>,
     upstream: Option<Upstream>,
     source: Option<BoxError>,
 }
@@ -87,6 +88,7 @@ impl Error {
                 usage: None,
                 limits: None,
                 charging: None,
+                status: None,
                 upstream: None,
                 source: None,
             }),
@@ -145,6 +147,13 @@ impl Error {
         self
     }
 
+    /// Sets the HTTP status that a gateway answers with, where the kind's own would say too little.
+    #[must_use]
+    pub fn with_status(mut self, status: StatusCode) -> Self {
+        self.inner.status = Some(status);
+        self
+    }
+
     /// The kind of failure.
     pub fn kind(&self) -> Kind {
         self.inner.failure.kind
@@ -188,6 +197,13 @@ impl Error {
     /// How the provider charges.
     pub fn charging(&self) -> Option<Charging> {
         self.inner.charging
+    }
+
+    /// The HTTP status that a gateway answers with: the provider's own if it answered with an error status, or one by
+    /// kind.
+    pub fn status(&self) -> StatusCode {
+        let upstream = || self.upstream().map(|answer| answer.status).filter(|status| status.as_u16() >= 400);
+        self.inner.status.or_else(upstream).unwrap_or_else(|| self.kind().status())
     }
 
     /// The provider's answer: this error's own, or that of the error it came from.

@@ -173,6 +173,20 @@ impl Kind {
         })
     }
 
+    /// The HTTP status with which a gateway passes the failure on, when there is no status of the provider's own.
+    pub const fn status(self) -> http::StatusCode {
+        use http::StatusCode as S;
+        match self {
+            Kind::Connect | Kind::Broken | Kind::Server => S::BAD_GATEWAY,
+            Kind::Timeout => S::GATEWAY_TIMEOUT,
+            Kind::Overloaded | Kind::Rejected => S::SERVICE_UNAVAILABLE,
+            Kind::RateLimited | Kind::Quota => S::TOO_MANY_REQUESTS,
+            Kind::Auth => S::UNAUTHORIZED,
+            Kind::NotFound => S::NOT_FOUND,
+            Kind::ContextTooLong | Kind::Filtered | Kind::Invalid => S::BAD_REQUEST,
+        }
+    }
+
     /// The kind's name in logs, metrics and tables: lower case with underscores.
     pub const fn as_str(self) -> &'static str {
         match self {
