@@ -1,0 +1,121 @@
+//! What a body sends and when, as a list of steps. A good answer is a short list; a fault is another list.
+
+use std::{collections::VecDeque, time::Duration};
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use crate::{
+    Ending, Fault,
+    clock::after,
+    wire::{Reply, Speak},
+};
+
+#[derive(Debug)]
+pub(crate) enum Step {
+    Send(Bytes),
+    /// Content, up to this many tokens of it in all.
+    Tokens(u64),
+    /// Until generation is complete.
+    Complete,
+    /// The call ends here, whatever the body does after.
+    End(Ending),
+    /// Sends again and again, each time after this long.
+    Repeat {
+        chunk: Bytes,
+        every: Duration,
+        next: Instant,
+    },
+    Until(Instant),
+    /// Lets a server flush what it has.
+    Flush,
+    Silence,
+    Tear,
+}
+
+pub(crate) type Script = VecDeque<Step>;
+
+const MEGABYTE: usize = 1024 * 1024;
+/// How often an endless prelude says nothing.
+const PRELUDE_EVERY: Duration = Duration::from_millis(100);
+/// How long a body stays open after its end marker.
+const OVERTIME: Duration = Duration::from_secs(3600);
+
+/// The body of a stream.
+pub(crate) fn stream(speak: &dyn Speak, reply: &Reply, fault: Option<&Fault>) -> Script {
+    let all = reply.output;
+    let prelude = Step::Send(speak.prelude(reply));
+    let finish = || Step::Send(speak.finish(reply));
+    let end = || [Step::Complete, finish(), Step::Send(speak.end())];
+    let up_to = |tokens: u32| all.min(u64::from(tokens));
+    let answered = Step::End(Ending::Answered);
+    let spoiled = Step::End(Ending::Faulted);
+    match fault {
+        Some(Fault::StallAfter { tokens }) => script([prelude, Step::Tokens(up_to(*tokens)), Step::Silence]),
+        Some(Fault::CutAfter { tokens }) => {
+            script([prelude, Step::Tokens(up_to(*tokens)), Step::Flush, Step::Tear])
+        }
+        Some(Fault::MalformedEvent { after }) => {
+            let broken = Step::Send(speak.malformed(reply));
+            let start = [prelude, Step::Tokens(up_to(*after)), broken, Step::Tokens(all)];
+            start.into_iter().chain(end()).chain([spoiled]).collect()
+        }
+        Some(Fault::ErrorEvent { after }) => {
+            errors_after(up_to(*after), prelude, [Step::Send(speak.error_event(reply)), spoiled])
+        }
+        Some(Fault::ErrorThenDone { after }) => {
+            let error = [Step::Send(speak.error_event(reply)), Step::Send(speak.end()), spoiled];
+            errors_after(up_to(*after), prelude, error)
+        }
+        Some(Fault::MissingEnd { finish: true }) => {
+            script([prelude, Step::Tokens(all), Step::Complete, finish(), spoiled])
+        }
+        Some(Fault::MissingEnd { finish: false }) => {
+            script([prelude, Step::Tokens(all), Step::Complete, spoiled])
+        }
+        Some(Fault::MegabyteLine) => {
+            let line = Step::Send(speak.long_line(reply, MEGABYTE));
+            [prelude, line, Step::Tokens(all)].into_iter().chain(end()).chain([answered]).collect()
+        }
+        Some(Fault::EndlessPrelude) => script([prelude, nothing(speak.keep_alive(reply))]),
+        Some(Fault::OverDeliver) => {
+            let open = Step::Until(after(Instant::now(), OVERTIME));
+            [prelude, Step::Tokens(all)].into_iter().chain(end()).chain([answered, open]).collect()
+        }
+        _ => [prelude, Step::Tokens(all)].into_iter().chain(end()).chain([answered]).collect(),
+    }
+}
+
+/// The body of a whole answer, which is ready by now.
+pub(crate) fn whole(json: &Bytes, fault: Option<&Fault>) -> Script {
+    let half = || Step::Send(json.slice(..json.len() / 2));
+    let all = Step::Send(json.clone());
+    let answered = Step::End(Ending::Answered);
+    let spoiled = Step::End(Ending::Faulted);
+    match fault {
+        Some(Fault::StallAfter { .. }) => script([half(), Step::Silence]),
+        Some(Fault::CutAfter { .. }) => script([half(), Step::Flush, Step::Tear]),
+        Some(Fault::MalformedEvent { .. }) => {
+            script([Step::Send(json.slice(..json.len().saturating_sub(1))), spoiled])
+        }
+        Some(Fault::MissingEnd { .. }) => script([half(), spoiled]),
+        Some(Fault::MegabyteLine) => script([Step::Send(" ".repeat(MEGABYTE).into()), all, answered]),
+        Some(Fault::EndlessPrelude) => script([nothing(Bytes::from_static(b"\n"))]),
+        Some(Fault::OverDeliver) => script([all, answered, Step::Until(after(Instant::now(), OVERTIME))]),
+        _ => script([all, answered]),
+    }
+}
+
+fn script<const N: usize>(steps: [Step; N]) -> Script {
+    steps.into()
+}
+
+fn errors_after<const N: usize>(tokens: u64, prelude: Step, error: [Step; N]) -> Script {
+    let start = [prelude, Step::Tokens(tokens)].into_iter();
+    // An error at once is the very first event.
+    start.filter(|_| tokens > 0).chain(error).collect()
+}
+
+fn nothing(chunk: Bytes) -> Step {
+    Step::Repeat { chunk, every: PRELUDE_EVERY, next: after(Instant::now(), PRELUDE_EVERY) }
+}

@@ -1,0 +1,108 @@
+//! `OpenAI` chat completions.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, header};
+use serde_json::Value;
+
+use super::{Ask, Problem, Refusal, Reply, Speak, json, put, request};
+use crate::{bucket::Levels, clock::Clock};
+
+mod chunk;
+mod limits;
+mod problems;
+
+pub(super) const PATH: &str = "/v1/chat/completions";
+
+pub(super) struct OpenAi;
+
+impl Speak for OpenAi {
+    fn authorize(&self, headers: &HeaderMap) -> Result<(), Problem> {
+        let bearer =
+            headers.get(header::AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
+        if bearer.is_some_and(|key| !key.trim_ascii().is_empty()) { Ok(()) } else { Err(Problem::NoKey) }
+    }
+
+    fn read(&self, body: &Value) -> Result<Ask, Problem> {
+        let model = request::model(body)?;
+        let messages = request::messages(body)?;
+        let newer = request::limit(body, "max_completion_tokens")?;
+        let older = request::limit(body, "max_tokens")?;
+        Ok(Ask {
+            model,
+            stream: request::stream(body)?,
+            max_tokens: newer.or(older),
+            include_usage: body["stream_options"]["include_usage"] == true,
+            input_tokens: request::tokens(messages.iter().map(|message| &message["content"])),
+        })
+    }
+
+    fn prelude(&self, reply: &Reply) -> Bytes {
+        chunk::role(reply)
+    }
+
+    fn token(&self, reply: &Reply, text: &str) -> Bytes {
+        chunk::content(reply, text)
+    }
+
+    fn finish(&self, reply: &Reply) -> Bytes {
+        chunk::finish(reply)
+    }
+
+    fn end(&self) -> Bytes {
+        Bytes::from_static(b"data: [DONE]\n\n")
+    }
+
+    fn whole(&self, reply: &Reply, text: &str) -> Bytes {
+        chunk::whole(reply, text)
+    }
+
+    fn models(&self, names: &[String], created: i64) -> Bytes {
+        chunk::models(names, created)
+    }
+
+    fn keep_alive(&self, reply: &Reply) -> Bytes {
+        let mut event = b": keep-alive\n\n".to_vec();
+        event.extend_from_slice(&chunk::role(reply));
+        event.into()
+    }
+
+    fn long_line(&self, reply: &Reply, length: usize) -> Bytes {
+        chunk::obfuscated(reply, length)
+    }
+
+    fn malformed(&self, reply: &Reply) -> Bytes {
+        let whole = chunk::content(reply, "");
+        let half = &whole[..whole.len() / 2];
+        [half, b"\n\n"].concat().into()
+    }
+
+    fn error_event(&self, _: &Reply) -> Bytes {
+        format!("data: {}\n\n", problems::broken()).into()
+    }
+
+    fn error_body(&self, _: &Reply) -> Bytes {
+        problems::broken().into()
+    }
+
+    fn refuse(&self, problem: &Problem, _: &str) -> Refusal {
+        problems::refuse(problem)
+    }
+
+    fn stamp(&self, headers: &mut HeaderMap, id: &str, took: Duration) {
+        put(headers, "x-request-id", format_args!("req_{id}"));
+        put(headers, "openai-version", "2020-10-01");
+        put(headers, "openai-organization", "sim");
+        put(headers, "openai-processing-ms", took.as_millis());
+    }
+
+    fn limits(&self, headers: &mut HeaderMap, levels: &Levels, _: &Clock) {
+        limits::write(headers, levels);
+    }
+
+    fn hint(&self, headers: &mut HeaderMap, wait: Duration) {
+        put(headers, "retry-after", super::whole_seconds(wait));
+        put(headers, "retry-after-ms", wait.as_nanos().div_ceil(1_000_000).max(1));
+    }
+}
