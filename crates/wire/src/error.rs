@@ -1,0 +1,128 @@
+//! Errors as values.
+
+use std::{error::Error, fmt, time::SystemTime};
+
+use buttress_call::{Failure, Kind, hint};
+use http::{HeaderMap, StatusCode};
+
+use crate::{
+    Answer, Dialect, answer,
+    classify::{by_phrase, by_status, refine},
+    details::Details,
+    duration, limits,
+};
+
+/// The longest message kept. Enough to read; not enough to carry somebody's prompt around.
+const MAX_MESSAGE: usize = 1024;
+/// The longest code kept.
+const MAX_CODE: usize = 128;
+
+/// What a provider said when it failed, and what that means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ApiError {
+    /// The kind, and the wait that the provider asked for.
+    pub failure: Failure,
+    /// The structured code, or else the type, at most 128 bytes.
+    pub code: Option<Box<str>>,
+    /// The message, at most 1 KiB. It may quote the request.
+    pub message: Box<str>,
+}
+
+impl ApiError {
+    /// Reads an answer whose status says that it is an error.
+    ///
+    /// A structured code decides before the status, the status before the message's wording. The wait is that of the
+    /// headers ([`hint::retry_after`]), or else what the message names ("try again in 4.77s"). `now` is only used for a
+    /// wait given as a date in an answer that has no `date` of its own.
+    pub fn from_answer(
+        dialect: Dialect,
+        status: StatusCode,
+        headers: &HeaderMap,
+        body: &[u8],
+        now: SystemTime,
+    ) -> ApiError {
+        let status = Some(status.as_u16()).filter(|status| *status >= 400);
+        let mut error = Self::of_body(dialect, status, body);
+        if error.failure.kind == Kind::RateLimited && limits::nothing_allowed(headers) {
+            error.failure.kind = Kind::Quota;
+        }
+        let hint = hint::retry_after(headers, now).or(error.failure.retry_after);
+        error.failure = error.failure.with_retry_after(hint);
+        error
+    }
+
+    /// Reads a whole JSON body that came with a 200 and may hold an error all the same.
+    pub fn in_body(dialect: Dialect, body: &[u8]) -> Option<ApiError> {
+        match answer(dialect, body) {
+            Answer::Error(error) => Some(error),
+            Answer::Complete { .. } | Answer::Broken(_) => None,
+        }
+    }
+
+    /// Reads an event, or a body with a 200, that is known to be an error.
+    pub(crate) fn inside(dialect: Dialect, body: &[u8]) -> ApiError {
+        Self::of_body(dialect, None, body)
+    }
+
+    fn of_body(dialect: Dialect, status: Option<u16>, body: &[u8]) -> ApiError {
+        let mut details = Details::of_body(body);
+        if details.message.is_none() && !body.trim_ascii_start().starts_with(b"{") {
+            // A proxy's page, or plain text.
+            details.message = Some(String::from_utf8_lossy(head(body)));
+        }
+        Self::conclude(dialect, status, &details)
+    }
+
+    /// Says what the details mean. Without a status they came inside a 200.
+    pub(crate) fn conclude(dialect: Dialect, status: Option<u16>, details: &Details<'_>) -> ApiError {
+        let message = bounded(details.message.as_deref().unwrap_or_default().trim(), MAX_MESSAGE);
+        let lower = message.to_ascii_lowercase();
+        // Inside a 200 a numeric code stands in for the status, and is more precise than a type. A real status is less
+        // so: OpenAI's `insufficient_quota` is a type, and a 429.
+        let number = details.status();
+        let inside = if status.is_none() { number } else { None };
+        let kind = details
+            .by_code()
+            .or_else(|| by_status(dialect, inside?))
+            .or_else(|| details.by_type())
+            .or_else(|| by_status(dialect, status?))
+            .map_or_else(|| by_phrase(&lower), |kind| refine(kind, status.or(number), &lower));
+        let hint = match kind {
+            Kind::RateLimited | Kind::Overloaded | Kind::Server => duration::in_message(&lower),
+            _ => None,
+        };
+        ApiError {
+            failure: Failure::new(kind).with_retry_after(hint),
+            code: details.code().map(|code| bounded(code, MAX_CODE).into()),
+            message: message.into(),
+        }
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.failure)?;
+        if let Some(code) = &self.code {
+            write!(f, " ({code})")?;
+        }
+        if self.message.is_empty() { Ok(()) } else { write!(f, ": {}", self.message) }
+    }
+}
+
+impl Error for ApiError {}
+
+/// The part of a body that a message can be made of. Cutting a character in two costs only that character.
+fn head(body: &[u8]) -> &[u8] {
+    let body = body.trim_ascii_start();
+    &body[..body.len().min(MAX_MESSAGE)]
+}
+
+/// At most `max` bytes of a text, cut between characters.
+fn bounded(text: &str, max: usize) -> &str {
+    let mut end = text.len().min(max);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}

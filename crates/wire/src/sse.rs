@@ -1,0 +1,299 @@
+//! Framing of server-sent events: where one ends, and what its lines are.
+//!
+//! Lines end in LF, CR or CRLF, and an empty line ends an event; any of them may be split between two inputs. Most
+//! events lie whole inside one input and are looked at in place; only one that is split is copied.
+
+use std::borrow::Cow;
+
+use memchr::memchr2;
+
+/// One event's bytes, line ends included.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Frame<'a> {
+    bytes: &'a [u8],
+    /// How many lines it has, the empty one left out: the last line's end need not be searched for again.
+    lines: usize,
+}
+
+/// What the framer found.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Found<'a> {
+    /// A whole event.
+    Frame(Frame<'a>),
+    /// An event grew past the limit. What was kept of it is gone, and its rest will be.
+    TooLong,
+    /// The end of an event that was too long.
+    Skipped,
+}
+
+/// Cuts a stream of bytes into events.
+#[derive(Debug)]
+pub(crate) struct Framer {
+    /// The beginning of an event that is not whole yet.
+    held: Vec<u8>,
+    /// `held` was handed out as a frame, and is to be cleared.
+    spent: bool,
+    max: usize,
+    taken: u64,
+    position: u64,
+    event: Progress,
+    skipping: bool,
+}
+
+/// How far the current event was scanned.
+#[derive(Debug, Default)]
+struct Progress {
+    begun: Begun,
+    /// The current line has bytes.
+    in_line: bool,
+    /// The last byte was CR: a LF that follows belongs to it.
+    after_cr: bool,
+    lines: usize,
+}
+
+/// What an event's first byte says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Begun {
+    /// It is yet to come.
+    #[default]
+    Not,
+    /// A comment, which ends with its line: many of them must not add up to one event.
+    Comment,
+    /// Fields, which end with an empty line.
+    Fields,
+}
+
+impl Framer {
+    pub(crate) fn new(max: usize) -> Self {
+        Framer {
+            held: Vec::new(),
+            spent: false,
+            max,
+            taken: 0,
+            position: 0,
+            event: Progress::default(),
+            skipping: false,
+        }
+    }
+
+    pub(crate) fn set_max(&mut self, max: usize) {
+        self.max = max;
+    }
+
+    pub(crate) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Bytes held back for an event that is not whole yet.
+    #[cfg(test)]
+    pub(crate) fn capacity(&self) -> usize {
+        self.held.capacity()
+    }
+
+    /// Takes input up to the end of the next event.
+    pub(crate) fn next<'a, 'i: 'a>(&'a mut self, input: &mut &'i [u8]) -> Option<Found<'a>> {
+        self.clear_spent();
+        if self.event.begun == Begun::Not {
+            // Blank lines between events, and the LF of a CRLF whose CR ended the last one.
+            let blank = input.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+            self.take(input, blank);
+            self.event.begun = if *input.first()? == b':' { Begun::Comment } else { Begun::Fields };
+        }
+        if self.skipping {
+            let end = self.event.scan(input);
+            self.take(input, end.unwrap_or(input.len()));
+            return end.map(|_| {
+                self.skipping = false;
+                self.finish();
+                Found::Skipped
+            });
+        }
+        // One byte more than the limit shows that it is passed. So the limit falls at the same byte however the
+        // input is cut.
+        let room = self.max.saturating_add(1) - self.held.len();
+        let window = &input[..input.len().min(room)];
+        match self.event.scan(window) {
+            Some(end) if without_lf(&window[..end]).len() < room => {
+                let bytes = self.take(input, end);
+                let lines = self.finish();
+                let bytes = if self.held.is_empty() {
+                    bytes
+                } else {
+                    self.hold(without_lf(bytes));
+                    self.spent = true;
+                    &self.held
+                };
+                Some(Found::Frame(Frame { bytes, lines }))
+            }
+            None if window.len() < room => {
+                let bytes = self.take(input, window.len());
+                self.hold(bytes);
+                None
+            }
+            end => {
+                self.take(input, window.len());
+                self.held = Vec::new();
+                self.position = self.taken;
+                self.skipping = end.is_none();
+                if end.is_some() {
+                    self.finish();
+                }
+                Some(Found::TooLong)
+            }
+        }
+    }
+
+    /// The event that the input ended in, if it has any bytes and was not too long.
+    pub(crate) fn close(&mut self) -> Option<Frame<'_>> {
+        self.clear_spent();
+        self.skipping = false;
+        let unended = usize::from(self.event.in_line);
+        let lines = self.finish() + unended;
+        self.spent = true;
+        (!self.held.is_empty()).then_some(Frame { bytes: &self.held, lines })
+    }
+
+    fn take<'a>(&mut self, input: &mut &'a [u8], count: usize) -> &'a [u8] {
+        let (taken, rest) = input.split_at(count);
+        *input = rest;
+        self.taken += count as u64;
+        taken
+    }
+
+    /// The event is over: the next byte begins another. Says how many lines it had.
+    fn finish(&mut self) -> usize {
+        self.position = self.taken;
+        std::mem::take(&mut self.event).lines
+    }
+
+    /// Keeps bytes of a split event. Room doubles as usual, but never past the limit.
+    fn hold(&mut self, bytes: &[u8]) {
+        let needed = self.held.len() + bytes.len();
+        if needed > self.held.capacity() {
+            let room = needed.max((self.held.capacity() * 2).min(self.max));
+            self.held.reserve_exact(room - self.held.len());
+        }
+        self.held.extend_from_slice(bytes);
+    }
+
+    fn clear_spent(&mut self) {
+        if std::mem::take(&mut self.spent) {
+            self.held.clear();
+        }
+    }
+}
+
+impl Progress {
+    /// Scans the event's next bytes; says where it ends, if it does.
+    fn scan(&mut self, bytes: &[u8]) -> Option<usize> {
+        let mut at = usize::from(self.after_cr && bytes.first() == Some(&b'\n'));
+        if !bytes.is_empty() {
+            self.after_cr = false;
+        }
+        while let Some(found) = memchr2(b'\n', b'\r', &bytes[at..]) {
+            let empty = found == 0 && !self.in_line;
+            let cr = bytes[at + found] == b'\r';
+            at += found + 1;
+            if cr {
+                match bytes.get(at) {
+                    Some(b'\n') => at += 1,
+                    Some(_) => {}
+                    None => self.after_cr = true,
+                }
+            }
+            self.in_line = false;
+            self.lines += usize::from(!empty);
+            if empty || self.begun == Begun::Comment {
+                return Some(at);
+            }
+        }
+        self.in_line |= at < bytes.len();
+        None
+    }
+}
+
+/// The bytes without the LF of a last CRLF. It may still be on its way when the event ends, so it counts for nothing.
+fn without_lf(bytes: &[u8]) -> &[u8] {
+    if bytes.ends_with(b"\r\n") { &bytes[..bytes.len() - 1] } else { bytes }
+}
+
+/// The fields of an event that matter here.
+#[derive(Debug, Default)]
+pub(crate) struct Fields<'a> {
+    /// The last `event:` line.
+    pub(crate) event: Option<&'a [u8]>,
+    /// The `data:` lines, joined by LF.
+    pub(crate) data: Option<Cow<'a, [u8]>>,
+    /// From a line that begins with `{` to the end: JSON without its `data:`, as some servers send an error.
+    pub(crate) bare: Option<&'a [u8]>,
+}
+
+impl<'a> Frame<'a> {
+    pub(crate) fn fields(self) -> Fields<'a> {
+        let mut fields = Fields::default();
+        let mut rest = self.bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(self.bytes);
+        let mut left = self.lines;
+        while left > 0 {
+            if rest.first() == Some(&b'{') {
+                // No field is called that. Other fields may follow without a blank line between.
+                let bare;
+                (bare, rest, left) = split_bare(rest, left);
+                fields.bare = Some(bare);
+                continue;
+            }
+            let line;
+            (line, rest) = if left == 1 { (trim_line_ends(rest), &rest[..0]) } else { split_line(rest) };
+            left -= 1;
+            if let Some(data) = field(line, b"data") {
+                fields.data = Some(match fields.data.take() {
+                    None => Cow::Borrowed(data),
+                    Some(earlier) => {
+                        let mut joined = earlier.into_owned();
+                        joined.push(b'\n');
+                        joined.extend_from_slice(data);
+                        Cow::Owned(joined)
+                    }
+                });
+            } else if let Some(event) = field(line, b"event") {
+                fields.event = Some(event);
+            }
+        }
+        fields
+    }
+}
+
+/// Splits lines that begin with bare JSON into the JSON, up to the next field, and the rest with its number of lines.
+fn split_bare(bytes: &[u8], lines: usize) -> (&[u8], &[u8], usize) {
+    let mut end = 0;
+    for left in (0..lines).rev() {
+        let (line, rest) = split_line(&bytes[end..]);
+        if field(line, b"data").or(field(line, b"event")).is_some() {
+            return (&bytes[..end], &bytes[end..], left + 1);
+        }
+        end = bytes.len() - rest.len();
+    }
+    (bytes, &[], 0)
+}
+
+/// The value of the field `name`, if the line is one: `name:value` or `name: value` (or `name`, which is empty).
+fn field<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let value = line.strip_prefix(name)?;
+    match value.split_first() {
+        None => Some(value),
+        Some((b':', value)) => Some(value.strip_prefix(b" ").unwrap_or(value)),
+        Some(_) => None,
+    }
+}
+
+fn split_line(bytes: &[u8]) -> (&[u8], &[u8]) {
+    let Some(end) = memchr2(b'\n', b'\r', bytes) else { return (bytes, &[]) };
+    let (line, rest) = bytes.split_at(end);
+    (line, rest.strip_prefix(b"\r\n").unwrap_or(&rest[1..]))
+}
+
+fn trim_line_ends(mut line: &[u8]) -> &[u8] {
+    while let [rest @ .., b'\n' | b'\r'] = line {
+        line = rest;
+    }
+    line
+}
