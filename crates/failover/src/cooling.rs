@@ -1,0 +1,264 @@
+//! How long a target, or one model on it, stays out of service after a failure.
+//!
+//! A target in service has a zero in its word, so a call to it reads one atomic and no clock. A word holds the end in
+//! milliseconds since the cooler was made, above the kind's place in [`Kind::ALL`]: the later end is the larger word,
+//! and `fetch_max` keeps it.
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use buttress_call::{Cooling, Failure, Kind};
+use tokio::time::Instant;
+
+use crate::target::State;
+
+/// The longest that a hint is believed: a provider's clock may be wrong, and trying again costs one call.
+const MAX_HINT: Duration = Duration::from_secs(10 * 60);
+
+/// Models remembered as missing, for each target. Names come from callers, so their number must be bounded.
+const MAX_MODELS: usize = 64;
+
+const KIND_BITS: u32 = 8;
+
+/// Why a target is passed over, and for how much longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Cooldown {
+    /// The kind of the failure that took it out of service.
+    pub kind: Kind,
+    /// The time left. Zero: it waits for its probe to succeed.
+    pub remaining: Duration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    InService,
+    /// The time is over; one call may try whether the target serves again.
+    Probe,
+    Cooling(Cooldown),
+}
+
+/// What a call saw when it began: its success ends this cooling, never one that came later.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Seen {
+    target: u64,
+    model: u64,
+}
+
+impl Seen {
+    pub(crate) fn any(&self) -> bool {
+        self.target != 0 || self.model != 0
+    }
+}
+
+pub(crate) struct Cooler {
+    base: Instant,
+    target: AtomicU64,
+    probing: AtomicBool,
+    models: Models,
+}
+
+impl Cooler {
+    pub(crate) fn new() -> Self {
+        Cooler {
+            base: Instant::now(),
+            target: AtomicU64::new(0),
+            probing: AtomicBool::new(false),
+            models: Models::default(),
+        }
+    }
+
+    pub(crate) fn seen(&self, model: Option<&str>) -> Seen {
+        Seen { target: self.target.load(Ordering::Relaxed), model: self.models.word(model) }
+    }
+
+    pub(crate) fn look(&self, seen: Seen) -> Look {
+        if !seen.any() {
+            return Look::InService;
+        }
+        let now = self.now();
+        let target = Cooldown::of(seen.target, now);
+        let model = Cooldown::of(seen.model, now);
+        if let Some(longest) = target.into_iter().chain(model).max_by_key(|cooldown| cooldown.remaining) {
+            return Look::Cooling(longest);
+        }
+        if seen.model != 0 {
+            self.models.forget_ended(now);
+        }
+        match kind_of(seen.target) {
+            Some(kind) if needs_probe(kind) => {
+                if self.probing.load(Ordering::Relaxed) {
+                    Look::Cooling(Cooldown { kind, remaining: Duration::ZERO })
+                } else {
+                    Look::Probe
+                }
+            }
+            _ => {
+                // Over: the next call need not look at the clock.
+                self.clear(seen.target);
+                Look::InService
+            }
+        }
+    }
+
+    /// Takes out of service what the failure says.
+    pub(crate) fn cool(&self, failure: Failure, model: Option<&Arc<str>>) -> Option<Duration> {
+        let hint = failure.retry_after.map(|hint| hint.min(MAX_HINT));
+        let (time, model) = match failure.kind.cools() {
+            Cooling::TargetForHint => (hint?, None),
+            Cooling::Target(time) => (hint.map_or(time, |hint| hint.max(time)), None),
+            // Of a model that nobody read it is not known what to cool.
+            Cooling::Model(time) => (time, Some(model?)),
+            _ => return None,
+        };
+        if time.is_zero() {
+            return None;
+        }
+        let now = self.now();
+        let word = word(now.saturating_add(millis(time)), failure.kind);
+        match model {
+            Some(model) => self.models.cool(model, word, now),
+            None => _ = self.target.fetch_max(word, Ordering::Relaxed),
+        }
+        Some(time)
+    }
+
+    /// Ends the cooling that a successful call saw when it began.
+    pub(crate) fn recovered(&self, seen: Seen, model: Option<&str>) {
+        self.clear(seen.target);
+        if let (Some(model), true) = (model, seen.model != 0) {
+            self.models.forget(model, seen.model);
+        }
+    }
+
+    /// The target's own cooling, and those of its models.
+    pub(crate) fn snapshot(&self) -> (Option<Cooldown>, Vec<(Arc<str>, Cooldown)>) {
+        let now = self.now();
+        let target = self.target.load(Ordering::Relaxed);
+        let waits_for_probe = || {
+            let kind = kind_of(target).filter(|kind| needs_probe(*kind))?;
+            Some(Cooldown { kind, remaining: Duration::ZERO })
+        };
+        let models = self.models.list();
+        let models =
+            models.iter().filter_map(|(model, word)| Some((model.clone(), Cooldown::of(*word, now)?)));
+        (Cooldown::of(target, now).or_else(waits_for_probe), models.collect())
+    }
+
+    fn clear(&self, seen: u64) {
+        if seen != 0 {
+            // A word that has changed since belongs to a newer failure.
+            let _ = self.target.compare_exchange(seen, 0, Ordering::Relaxed, Ordering::Relaxed);
+        }
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.base.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// The right to try a target whose cooling is over, given back when dropped.
+pub(crate) struct Probe {
+    state: Arc<State>,
+}
+
+impl Probe {
+    pub(crate) fn take(state: &Arc<State>, seen: Seen) -> Option<Probe> {
+        let cooler = &state.cooler;
+        // Acquire: with the slot comes what the probe before learnt.
+        cooler.probing.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).ok()?;
+        let probe = Probe { state: state.clone() };
+        (cooler.target.load(Ordering::Relaxed) == seen.target).then_some(probe)
+    }
+}
+
+impl Drop for Probe {
+    fn drop(&mut self) {
+        self.state.cooler.probing.store(false, Ordering::Release);
+    }
+}
+
+#[derive(Default)]
+struct Models {
+    any: AtomicBool,
+    list: Mutex<Vec<(Arc<str>, u64)>>,
+}
+
+impl Models {
+    fn word(&self, model: Option<&str>) -> u64 {
+        match model {
+            Some(model) if self.any.load(Ordering::Relaxed) => {
+                self.list().iter().find(|(name, _)| **name == *model).map_or(0, |(_, word)| *word)
+            }
+            _ => 0,
+        }
+    }
+
+    fn cool(&self, model: &Arc<str>, word: u64, now: u64) {
+        let mut list = self.list();
+        if let Some((_, known)) = list.iter_mut().find(|(name, _)| name == model) {
+            *known = word.max(*known);
+        } else {
+            list.retain(|(_, word)| Cooldown::of(*word, now).is_some());
+            if list.len() == MAX_MODELS {
+                let oldest = list.iter().enumerate().min_by_key(|(_, (_, word))| *word).map(|(at, _)| at);
+                oldest.map(|at| list.swap_remove(at));
+            }
+            list.push((model.clone(), word));
+        }
+        self.any.store(true, Ordering::Relaxed);
+    }
+
+    fn forget_ended(&self, now: u64) {
+        self.retain(|_, word| Cooldown::of(word, now).is_some());
+    }
+
+    fn forget(&self, model: &str, seen: u64) {
+        self.retain(|name, word| !(name == model && word == seen));
+    }
+
+    fn retain(&self, keep: impl Fn(&str, u64) -> bool) {
+        let mut list = self.list();
+        list.retain(|(name, word)| keep(name, *word));
+        // Under the lock, so that the flag follows the list.
+        self.any.store(!list.is_empty(), Ordering::Relaxed);
+    }
+
+    fn list(&self) -> MutexGuard<'_, Vec<(Arc<str>, u64)>> {
+        // Each step leaves a whole list, so a poisoned lock is as good as any.
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Cooldown {
+    fn of(word: u64, now: u64) -> Option<Cooldown> {
+        let kind = kind_of(word)?;
+        let remaining = (word >> KIND_BITS).checked_sub(now).filter(|left| *left > 0)?;
+        Some(Cooldown { kind, remaining: Duration::from_millis(remaining) })
+    }
+}
+
+fn word(end: u64, kind: Kind) -> u64 {
+    let place = Kind::ALL.iter().position(|known| *known == kind).unwrap_or_default() as u64;
+    end.min(u64::MAX >> KIND_BITS) << KIND_BITS | place
+}
+
+/// None for the word of a target in service.
+fn kind_of(word: u64) -> Option<Kind> {
+    if word == 0 { None } else { Kind::ALL.get((word & ((1 << KIND_BITS) - 1)) as usize).copied() }
+}
+
+/// What people must mend is tried by one call before it is trusted.
+fn needs_probe(kind: Kind) -> bool {
+    matches!(kind.cools(), Cooling::Target(_))
+}
+
+/// Rounded up, so that nothing is tried before its time.
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
+}

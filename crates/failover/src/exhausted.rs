@@ -1,0 +1,180 @@
+//! What the caller hears when no target served.
+
+use std::{error::Error as StdError, fmt, sync::Arc, time::Duration};
+
+use buttress_call::{BoxError, Error, Failure, Kind, Usage};
+
+use crate::Cooldown;
+
+/// No target served the call: every one of them, and why.
+///
+/// It is the [`source`](StdError::source) of the [`Error`] that the caller gets. Its own source is the error of the
+/// first target whose *upstream* failed, so that [`Error::upstream`] finds that provider's answer; when every target
+/// was refused on this side, the refusal that ends soonest. A failed response that was given up for the next target
+/// leaves no source.
+#[derive(Debug)]
+pub struct Exhausted {
+    attempts: Vec<Attempt>,
+    out_of_time: bool,
+    source: Option<BoxError>,
+}
+
+impl Exhausted {
+    /// The targets: those that failed in the order in which they were tried, then those that were passed over.
+    pub fn attempts(&self) -> impl ExactSizeIterator<Item = &Attempt> {
+        self.attempts.iter()
+    }
+}
+
+impl fmt::Display for Exhausted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.out_of_time { "no target served in time" } else { "no target served" })?;
+        for (place, attempt) in self.attempts.iter().enumerate() {
+            f.write_str(if place == 0 { ": " } else { "; " })?;
+            attempt.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl StdError for Exhausted {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// One target, and why it did not serve the call.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    name: Arc<str>,
+    reason: Reason,
+}
+
+/// Why a target did not serve a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// It was tried and failed; [`Kind::Rejected`]: a layer on this side refused.
+    Failed(Failure),
+    /// It was passed over: an earlier failure keeps it out of service.
+    Cooling(Cooldown),
+    /// It was passed over: its gate lets nothing through.
+    Gated,
+    /// It was passed over: another attempt of the same call was using it.
+    InUse,
+    /// It was passed over: it was not ready.
+    NotReady,
+    /// The call ended before its turn came.
+    NotTried,
+}
+
+impl Attempt {
+    pub(crate) fn new(name: Arc<str>, reason: Reason) -> Self {
+        Attempt { name, reason }
+    }
+
+    /// The target's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Why it did not serve.
+    pub fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// The kind of failure that kept it from serving, now or earlier. A gate that lets nothing through is a local
+    /// rejection; a target that was merely not reached has none.
+    pub fn kind(&self) -> Option<Kind> {
+        match self.reason {
+            Reason::Failed(failure) => Some(failure.kind),
+            Reason::Cooling(cooldown) => Some(cooldown.kind),
+            Reason::Gated => Some(Kind::Rejected),
+            Reason::InUse | Reason::NotReady | Reason::NotTried => None,
+        }
+    }
+
+    /// The wait after which it may serve, if that is known.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self.reason {
+            Reason::Failed(failure) => failure.retry_after,
+            Reason::Cooling(cooldown) => Some(cooldown.remaining),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.name, self.reason)
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reason::Failed(failure) => failure.fmt(f),
+            Reason::Cooling(Cooldown { kind, remaining }) if remaining.is_zero() => {
+                write!(f, "being probed after {kind}")
+            }
+            Reason::Cooling(Cooldown { kind, remaining }) => {
+                write!(f, "cooling after {kind}, {remaining:?} left")
+            }
+            Reason::Gated => f.write_str("gated"),
+            Reason::InUse => f.write_str("in use by another attempt"),
+            Reason::NotReady => f.write_str("not ready"),
+            Reason::NotTried => f.write_str("not tried"),
+        }
+    }
+}
+
+/// The failures of one call so far.
+#[derive(Default)]
+pub(crate) struct Log {
+    attempts: Vec<Attempt>,
+    cause: Option<(Failure, Option<BoxError>)>,
+    usage: Option<Usage>,
+}
+
+impl Log {
+    pub(crate) fn record(
+        &mut self,
+        name: Arc<str>,
+        failure: Failure,
+        error: Option<BoxError>,
+        usage: Option<Usage>,
+    ) {
+        self.attempts.push(Attempt::new(name, Reason::Failed(failure)));
+        if let Some(usage) = usage {
+            *self.usage.get_or_insert_default() += usage;
+        }
+        if self.cause.as_ref().is_none_or(|(known, _)| says_more(failure, *known)) {
+            self.cause = Some((failure, error));
+        }
+    }
+
+    /// Whether any upstream was asked, or only refusals on this side came.
+    pub(crate) fn upstream_failed(&self) -> bool {
+        self.cause.as_ref().is_some_and(|(failure, _)| failure.kind != Kind::Rejected)
+    }
+
+    /// The target that failed last, and how.
+    pub(crate) fn last(&self) -> Option<(&str, Kind)> {
+        let last = self.attempts.last()?;
+        Some((&last.name, last.kind()?))
+    }
+
+    pub(crate) fn exhausted(mut self, others: impl Iterator<Item = Attempt>, out_of_time: bool) -> Error {
+        self.attempts.extend(others);
+        let (failure, source) = self.cause.unwrap_or((Kind::Rejected.into(), None));
+        let exhausted = Exhausted { attempts: self.attempts, out_of_time, source };
+        Error::by_layer(failure, "failover", exhausted).with_usage(self.usage)
+    }
+}
+
+/// The first upstream failure is the call's; until there is one, the refusal that ends soonest.
+fn says_more(new: Failure, known: Failure) -> bool {
+    let refusal_of = |failure: Failure| failure.kind == Kind::Rejected;
+    let wait_of = |failure: Failure| failure.retry_after.unwrap_or(Duration::MAX);
+    refusal_of(known) && (!refusal_of(new) || wait_of(new) < wait_of(known))
+}

@@ -1,0 +1,94 @@
+//! One call, from target to target.
+
+use std::{
+    fmt,
+    ops::ControlFlow,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use buttress_call::{BoxError, Carries, Classify};
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use crate::{target::Target, tour::Tour};
+
+pin_project! {
+    /// The future of [`Failover`](crate::Failover).
+    ///
+    /// It may be dropped at any point: the attempt under way goes first, then its probe slot and its place among the
+    /// call's targets in use are given back.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ResponseFuture<S, C, Req>
+    where
+        S: Service<Req>,
+    {
+        // Before the tour, whose guards must outlive the attempt.
+        #[pin]
+        attempt: Attempt<S::Future>,
+        tour: Tour<S, C, Req>,
+    }
+}
+
+pin_project! {
+    #[project = AttemptProj]
+    enum Attempt<F> {
+        None,
+        Under { #[pin] way: F },
+    }
+}
+
+impl<S, C, Req> ResponseFuture<S, C, Req>
+where
+    S: Service<Req>,
+    C: Carries<Req>,
+{
+    pub(crate) fn new(targets: Arc<[Target<S>]>, classify: C, request: Req) -> Self {
+        ResponseFuture { attempt: Attempt::None, tour: Tour::new(targets, classify, request) }
+    }
+}
+
+impl<S, C, Req> Future for ResponseFuture<S, C, Req>
+where
+    S: Service<Req> + Clone,
+    S::Error: Into<BoxError>,
+    C: Classify<S::Response> + Carries<Req>,
+    Req: Clone,
+{
+    type Output = Result<S::Response, BoxError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            let result = match this.attempt.as_mut().project() {
+                AttemptProj::None => match ready!(this.tour.poll_target(cx)) {
+                    Some(Ok(readied)) => {
+                        let way = this.tour.send(readied);
+                        this.attempt.set(Attempt::Under { way });
+                        continue;
+                    }
+                    Some(Err(error)) => Err(error),
+                    None => return Poll::Ready(Err(this.tour.exhausted(false))),
+                },
+                AttemptProj::Under { way } => {
+                    let result = ready!(way.poll(cx)).map_err(Into::into);
+                    this.attempt.set(Attempt::None);
+                    result
+                }
+            };
+            if let ControlFlow::Break(end) = this.tour.judge(result) {
+                return Poll::Ready(end);
+            }
+        }
+    }
+}
+
+impl<S, C, Req> fmt::Debug for ResponseFuture<S, C, Req>
+where
+    S: Service<Req>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,41 @@
+//! What is wrong with a list of targets.
+
+use std::{error::Error as StdError, fmt, sync::Arc};
+
+/// The rule that a list of targets breaks; its message names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidTargets {
+    rule: Rule,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Rule {
+    Empty,
+    /// The position, from zero, of a target whose name is empty.
+    Unnamed(usize),
+    Twice(Arc<str>),
+    TooMany,
+    Unknown(Arc<str>),
+    GatedTwice(Arc<str>),
+}
+
+impl From<Rule> for InvalidTargets {
+    fn from(rule: Rule) -> Self {
+        InvalidTargets { rule }
+    }
+}
+
+impl fmt::Display for InvalidTargets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.rule {
+            Rule::Empty => f.write_str("failover needs at least one target"),
+            Rule::Unnamed(position) => write!(f, "target {} has an empty name", position + 1),
+            Rule::Twice(name) => write!(f, "two targets are named {name:?}"),
+            Rule::TooMany => write!(f, "failover takes at most {} targets", crate::target::MAX_TARGETS),
+            Rule::Unknown(name) => write!(f, "no target is named {name:?}"),
+            Rule::GatedTwice(name) => write!(f, "target {name:?} has a gate already"),
+        }
+    }
+}
+
+impl StdError for InvalidTargets {}
