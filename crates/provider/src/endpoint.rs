@@ -1,0 +1,259 @@
+//! A checked provider: turns the caller's request into the provider's.
+
+use std::{collections::HashMap, fmt, sync::Arc};
+
+use buttress_call::{Call, Shape};
+use buttress_wire::{Dialect, Edit};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Uri, header, request, uri};
+
+/// Headers that carry credentials: the caller's are not the provider's.
+const CREDENTIALS: [HeaderName; 4] = [
+    header::AUTHORIZATION,
+    HeaderName::from_static("x-api-key"),
+    HeaderName::from_static("api-key"),
+    header::COOKIE,
+];
+
+/// Headers that the client makes anew for its own connection and body.
+const CONNECTION: [HeaderName; 8] = [
+    header::HOST,
+    header::CONTENT_LENGTH,
+    header::CONNECTION,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    HeaderName::from_static("keep-alive"),
+];
+
+pub(crate) struct Endpoint {
+    pub(crate) name: Arc<str>,
+    pub(crate) dialect: Dialect,
+    pub(crate) scheme: uri::Scheme,
+    pub(crate) authority: uri::Authority,
+    /// Without a slash at its end.
+    pub(crate) base_path: String,
+    /// Set where the caller did not.
+    pub(crate) defaults: HeaderMap,
+    /// Set in any case.
+    pub(crate) headers: HeaderMap,
+    pub(crate) credentials: Option<(HeaderName, HeaderValue)>,
+    pub(crate) models: HashMap<Box<str>, Box<str>>,
+    pub(crate) ask_usage: bool,
+}
+
+/// What the answer's reader must know of the request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Asked {
+    /// The caller wants a stream.
+    pub(crate) stream: bool,
+    /// Usage was asked for on the caller's behalf and must be hidden again.
+    pub(crate) hide_usage: bool,
+    /// The caller itself allowed an encoding, so an encoded answer is its own business.
+    pub(crate) encoding_allowed: bool,
+}
+
+impl Endpoint {
+    /// Makes the request this provider's own. A body that is not a JSON object goes out as it is: the provider says
+    /// what is wrong with it.
+    pub(crate) fn rewrite(&self, parts: &mut request::Parts, body: Bytes) -> (Bytes, Asked) {
+        if let Some(uri) = self.uri(&parts.uri) {
+            parts.uri = uri;
+        }
+        let encoding_allowed = self.headers(&mut parts.headers);
+        let json = !body.is_empty() && is_json(&parts.headers);
+        let shape = json.then(|| self.shape(parts, &body)).flatten();
+        let Some(shape) = shape else {
+            return (body, Asked { encoding_allowed, ..Asked::default() });
+        };
+        let model = shape.model.as_deref().and_then(|model| self.models.get(model));
+        let mut edit = Edit::new();
+        edit.model = model.map(|model| &**model);
+        edit.ask_usage = self.ask_usage && shape.stream;
+        let (body, hide_usage) = match buttress_wire::edit(self.dialect, &body, &edit) {
+            Ok(edited) => (edited.body, edited.usage_asked),
+            Err(_) => (body, false),
+        };
+        (body, Asked { stream: shape.stream, hide_usage, encoding_allowed })
+    }
+
+    /// The caller's path under this provider's address; `/` means where its chat lives.
+    fn uri(&self, asked: &Uri) -> Option<Uri> {
+        let default = match self.dialect {
+            Dialect::Anthropic => "/v1/messages",
+            _ => "/v1/chat/completions",
+        };
+        let path = match asked.path() {
+            "" | "/" => default,
+            path => path,
+        };
+        // A base URL that ends with the version, as the SDKs want it, does not double it.
+        let first = path[1..].find('/').map_or(path, |end| &path[..=end]);
+        let base = self.base_path.strip_suffix(first).unwrap_or(&self.base_path);
+        let path = match asked.query() {
+            Some(query) => format!("{base}{path}?{query}"),
+            None => format!("{base}{path}"),
+        };
+        Uri::builder()
+            .scheme(self.scheme.clone())
+            .authority(self.authority.clone())
+            .path_and_query(path)
+            .build()
+            .ok()
+    }
+
+    /// Sets this provider's headers; says whether the caller had allowed an encoding.
+    fn headers(&self, headers: &mut HeaderMap) -> bool {
+        for name in CONNECTION {
+            headers.remove(name);
+        }
+        for (name, value) in &self.defaults {
+            headers.entry(name).or_insert_with(|| value.clone());
+        }
+        for (name, value) in &self.headers {
+            headers.insert(name, value.clone());
+        }
+        if let Some((name, value)) = &self.credentials {
+            for name in CREDENTIALS {
+                headers.remove(name);
+            }
+            headers.insert(name, value.clone());
+        }
+        let identity = HeaderValue::from_static("identity");
+        match headers.entry(header::ACCEPT_ENCODING) {
+            header::Entry::Occupied(entry) => *entry.get() != identity,
+            header::Entry::Vacant(entry) => {
+                // An encoded answer blinds the decoder.
+                entry.insert(identity);
+                false
+            }
+        }
+    }
+
+    /// What is known of the body, read now if nobody has read it before.
+    fn shape(&self, parts: &mut request::Parts, body: &[u8]) -> Option<Arc<Shape>> {
+        let call = Call::get_or_insert(&mut parts.extensions);
+        if let Some(shape) = call.shape() {
+            return Some(shape.clone());
+        }
+        let shape = Arc::new(buttress_wire::shape(self.dialect, body).ok()?);
+        call.set_shape(shape.clone());
+        Some(shape)
+    }
+}
+
+/// Whether the request's body is said to be JSON, or nothing is said.
+fn is_json(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::CONTENT_TYPE)
+        .is_none_or(|value| value.as_bytes().to_ascii_lowercase().windows(4).any(|word| word == b"json"))
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint")
+            .field("name", &self.name)
+            .field("dialect", &self.dialect)
+            .field("authority", &self.authority)
+            .field("base_path", &self.base_path)
+            .field("headers", &self.headers.keys().collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Provider;
+
+    fn rewritten(provider: Provider, request: http::Request<&'static str>) -> (request::Parts, Bytes, Asked) {
+        let (mut parts, body) = request.into_parts();
+        let (body, asked) =
+            provider.build().unwrap().rewrite(&mut parts, Bytes::from_static(body.as_bytes()));
+        (parts, body, asked)
+    }
+
+    fn uri(base: &str, path: &str) -> String {
+        let request = http::Request::post(path).body("").unwrap();
+        rewritten(Provider::compatible("x", base), request).0.uri.to_string()
+    }
+
+    #[test]
+    fn the_path_goes_under_the_base_url() {
+        for (base, path, want) in [
+            ("http://h:1", "/v1/chat/completions", "http://h:1/v1/chat/completions"),
+            ("http://h/v1", "/v1/chat/completions", "http://h/v1/chat/completions"),
+            ("http://h/v1/", "/v1/models", "http://h/v1/models"),
+            ("https://h/openai", "/v1/chat/completions", "https://h/openai/v1/chat/completions"),
+            ("https://h/openai", "http://other/v1/models?a=1", "https://h/openai/v1/models?a=1"),
+            ("http://h", "/", "http://h/v1/chat/completions"),
+        ] {
+            assert_eq!(uri(base, path), want);
+        }
+    }
+
+    #[test]
+    fn the_callers_credentials_never_go_with_the_providers() {
+        let request = http::Request::post("/v1/messages")
+            .header("authorization", "Bearer of-the-caller")
+            .header("cookie", "session=1")
+            .header("host", "gateway")
+            .body("{}")
+            .unwrap();
+        let (parts, ..) = rewritten(Provider::anthropic().api_key("sk-ant"), request);
+        assert_eq!(parts.headers["x-api-key"], "sk-ant");
+        assert!(parts.headers["x-api-key"].is_sensitive());
+        assert_eq!(parts.headers["anthropic-version"], "2023-06-01");
+        for name in ["authorization", "cookie", "host"] {
+            assert!(!parts.headers.contains_key(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn without_a_key_the_callers_credentials_pass() {
+        let request = http::Request::post("/").header("authorization", "Bearer mine").body("{}").unwrap();
+        assert_eq!(rewritten(Provider::openai(), request).0.headers["authorization"], "Bearer mine");
+    }
+
+    #[test]
+    fn the_callers_version_wins_over_the_default_and_a_set_header_over_both() {
+        let request =
+            || http::Request::post("/").header("anthropic-version", "2026-10-21").body("{}").unwrap();
+        assert_eq!(rewritten(Provider::anthropic(), request()).0.headers["anthropic-version"], "2026-10-21");
+        let pinned = Provider::anthropic().header("anthropic-version", "2030-01-01");
+        assert_eq!(rewritten(pinned, request()).0.headers["anthropic-version"], "2030-01-01");
+    }
+
+    #[test]
+    fn a_mapped_model_and_the_wish_for_usage_are_written_into_the_body() {
+        let request = http::Request::post("/").body(r#"{"model":"gpt","stream":true,"seed":1.0}"#).unwrap();
+        let (parts, body, asked) = rewritten(Provider::openai().model("gpt", "qwen"), request);
+        let json: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(json["model"], "qwen");
+        assert_eq!(json["stream_options"]["include_usage"], true);
+        assert!(String::from_utf8_lossy(&body).contains("\"seed\":1.0"));
+        assert_eq!(asked, Asked { stream: true, hide_usage: true, encoding_allowed: false });
+        let shape = Call::get(&parts.extensions).unwrap().shape().unwrap();
+        assert_eq!(shape.model.as_deref(), Some("gpt"), "the caller's own word for it");
+    }
+
+    #[test]
+    fn what_needs_no_change_goes_out_as_it_came() {
+        for body in [r#"{ "model" : "m" }"#, "not json", ""] {
+            let request = http::Request::post("/").body(body).unwrap();
+            assert_eq!(rewritten(Provider::openai(), request).1, body);
+        }
+    }
+
+    #[test]
+    fn identity_is_asked_for_unless_the_caller_allowed_more() {
+        let (parts, _, asked) = rewritten(Provider::openai(), http::Request::post("/").body("").unwrap());
+        assert_eq!(parts.headers["accept-encoding"], "identity");
+        assert!(!asked.encoding_allowed);
+        let request = http::Request::post("/").header("accept-encoding", "gzip").body("").unwrap();
+        let (parts, _, asked) = rewritten(Provider::openai(), request);
+        assert_eq!(parts.headers["accept-encoding"], "gzip");
+        assert!(asked.encoding_allowed);
+    }
+}

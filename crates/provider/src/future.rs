@@ -1,0 +1,302 @@
+//! The future: waits for the answer's head, then holds it back until it is known to be one.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::SystemTime,
+};
+
+use buttress_call::{BoxError, Limits, Progress};
+use buttress_wire::{ApiError, Decoder};
+use bytes::Bytes;
+use http::{HeaderMap, Response, header, response};
+use http_body::Body;
+use pin_project_lite::pin_project;
+use tokio::time::{Sleep, sleep};
+
+use crate::{
+    Commit, ProviderBody,
+    broken::{self, Broken},
+    endpoint::Asked,
+    hide::Hide,
+    layer::Config,
+    reader::{Decoding, Reader, Step},
+};
+
+/// What is kept of an error answer's body; the rest is not read.
+const MAX_ERROR_BODY: usize = 64 << 10;
+/// What may come before the first content.
+const MAX_PRELUDE: usize = 1 << 20;
+
+pin_project! {
+    /// The response of [`ProviderService`](crate::ProviderService).
+    ///
+    /// Dropping it drops the client's future, or the answer's body, at once.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ResponseFuture<F, B> {
+        #[pin]
+        state: State<F>,
+        answer: Option<Box<Held<B>>>,
+        config: Config,
+        asked: Asked,
+        progress: Progress,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<F> {
+        Sent { #[pin] future: F },
+        Holding,
+        // Only once the body was pending.
+        Waiting { #[pin] within: Sleep },
+    }
+}
+
+/// An answer of which the head is there.
+struct Held<B> {
+    parts: response::Parts,
+    reader: Reader<B>,
+    until: Until,
+}
+
+/// How far an answer is read before it is judged.
+#[derive(Clone, Copy)]
+enum Until {
+    /// The status says that it is an error: until enough is there to tell which.
+    Error,
+    /// The status says that it is good: until it is known to be.
+    Commit(Commit),
+}
+
+impl<F, B> ResponseFuture<F, B> {
+    pub(crate) fn new(future: F, config: Config, asked: Asked, progress: Progress) -> Self {
+        ResponseFuture { state: State::Sent { future }, answer: None, config, asked, progress }
+    }
+}
+
+impl<F, E, B> Future for ResponseFuture<F, B>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    E: Into<BoxError>,
+    B: Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    type Output = Result<Response<ProviderBody<B>>, BoxError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        let provider = &this.config.endpoint.name;
+        if let StateProj::Sent { future } = this.state.as_mut().project() {
+            let response =
+                ready!(future.poll(cx)).map_err(|error| broken::of_transport(provider, error.into()))?;
+            *this.answer = Some(Box::new(begin(response, this.config, *this.asked, this.progress)?));
+            this.state.set(State::Holding);
+        }
+        let held = this.answer.as_mut().expect("a future is not polled after it is ready");
+        let end = match poll_held(held, cx) {
+            Poll::Ready(end) => end,
+            Poll::Pending => {
+                let Until::Commit(Commit::FirstContent { within }) = held.until else { return Poll::Pending };
+                if let StateProj::Holding = this.state.as_mut().project() {
+                    this.state.set(State::Waiting { within: sleep(within) });
+                }
+                let StateProj::Waiting { within } = this.state.as_mut().project() else {
+                    return Poll::Pending;
+                };
+                ready!(within.poll(cx));
+                Ok(false)
+            }
+        };
+        let held = this.answer.take().expect("it was there a line ago");
+        Poll::Ready(judge(this.config, *held, end))
+    }
+}
+
+/// Looks at the head: is it an error, a stream, a whole answer, or something to pass on as it is?
+fn begin<B>(
+    response: Response<B>,
+    config: &Config,
+    asked: Asked,
+    progress: &Progress,
+) -> Result<Held<B>, BoxError>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    let (mut parts, source) = response.into_parts();
+    if !parts.status.is_success() {
+        let reader = Reader::new(source, Decoding::Opaque, progress.clone());
+        return Ok(Held { parts, reader, until: Until::Error });
+    }
+    if let Some(encoding) = encoding(&parts.headers).filter(|_| !asked.encoding_allowed) {
+        let broken = Broken::Encoded(encoding.to_owned());
+        drop(source);
+        return Err(fail(config, parts, Bytes::new(), broken, progress));
+    }
+    let form = form(&parts.headers, asked);
+    let (decoding, commit) = match form {
+        Form::Stream => {
+            let decoder = Box::new(Decoder::new(config.endpoint.dialect).max_event(config.max_event));
+            let hide = asked.hide_usage.then(|| Hide::new(config.max_event));
+            if hide.is_some() {
+                parts.headers.remove(header::CONTENT_LENGTH);
+            }
+            (Decoding::Stream { decoder, hide }, config.stream)
+        }
+        Form::Json if matches!(config.whole, Commit::End { .. }) => {
+            (Decoding::Whole(config.endpoint.dialect), config.whole)
+        }
+        Form::Json | Form::Other => (Decoding::Opaque, config.whole),
+    };
+    let reader = Reader::new(source, decoding, progress.clone());
+    Ok(Held { parts, reader, until: Until::Commit(commit) })
+}
+
+/// The form of a good answer's body.
+enum Form {
+    Stream,
+    Json,
+    Other,
+}
+
+fn form(headers: &HeaderMap, asked: Asked) -> Form {
+    if encoding(headers).is_some() {
+        return Form::Other;
+    }
+    let Some(value) = headers.get(header::CONTENT_TYPE) else {
+        return if asked.stream { Form::Stream } else { Form::Json };
+    };
+    let media_type = value.as_bytes().split(|b| *b == b';').next().unwrap_or_default().trim_ascii();
+    if media_type.eq_ignore_ascii_case(b"text/event-stream") {
+        Form::Stream
+    } else if media_type.to_ascii_lowercase().ends_with(b"json") {
+        Form::Json
+    } else {
+        Form::Other
+    }
+}
+
+/// The encoding of a body that is encoded.
+fn encoding(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::CONTENT_ENCODING)?.to_str().unwrap_or("unreadable").trim();
+    (!value.is_empty() && !value.eq_ignore_ascii_case("identity")).then_some(value)
+}
+
+/// Reads until the answer may be judged: `true` if all of it is there.
+fn poll_held<B>(held: &mut Held<B>, cx: &mut Context<'_>) -> Poll<Result<bool, Broken>>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    let Held { reader, until, .. } = held;
+    loop {
+        match *until {
+            Until::Error if reader.held_bytes() >= MAX_ERROR_BODY => return Poll::Ready(Ok(false)),
+            Until::Error => {}
+            Until::Commit(Commit::Head) => return Poll::Ready(Ok(false)),
+            Until::Commit(Commit::FirstContent { .. }) => {
+                if reader.content() || reader.ended() {
+                    return Poll::Ready(Ok(false));
+                }
+                if reader.held_bytes() > MAX_PRELUDE {
+                    return Poll::Ready(Err(Broken::PreludeTooLong { bytes: reader.held_bytes() }));
+                }
+            }
+            Until::Commit(Commit::End { max_bytes }) => {
+                // The transport's end may lag behind the answer's.
+                if reader.ended() {
+                    return Poll::Ready(Ok(false));
+                }
+                if reader.held_bytes() > max_bytes {
+                    reader.pass_through();
+                    return Poll::Ready(Ok(false));
+                }
+            }
+        }
+        match ready!(reader.poll_step(cx)) {
+            Step::Read => {}
+            Step::End(end) => return Poll::Ready(end.map(|()| true)),
+        }
+    }
+}
+
+/// Lets the answer through, or makes it the error that it is.
+fn judge<B>(
+    config: &Config,
+    held: Held<B>,
+    end: Result<bool, Broken>,
+) -> Result<Response<ProviderBody<B>>, BoxError>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    let Held { parts, mut reader, until } = held;
+    let finished = match (until, end) {
+        (Until::Commit(_), Ok(finished)) => finished,
+        (until, end) => {
+            let body = reader.join_held();
+            let body = body.slice(..body.len().min(MAX_ERROR_BODY));
+            reader.drop_source();
+            return Err(match (until, end) {
+                (Until::Commit(_), Err(broken)) => fail(config, parts, body, broken, reader.progress()),
+                // A body that breaks is as good as one that ends: the status has said the most.
+                _ => error_answer(config, parts, body),
+            });
+        }
+    };
+    let limits = limits(config, &parts.headers);
+    let (body, completion) = ProviderBody::new(reader, config.endpoint.name.clone(), finished);
+    let mut response = Response::from_parts(parts, body);
+    let extensions = response.extensions_mut();
+    extensions.insert(completion);
+    extensions.insert(buttress_wire::charging(config.endpoint.dialect));
+    if !limits.is_empty() {
+        extensions.insert(limits);
+    }
+    Ok(response)
+}
+
+/// The error of an answer whose head said 200.
+fn fail(
+    config: &Config,
+    parts: response::Parts,
+    body: Bytes,
+    broken: Broken,
+    progress: &Progress,
+) -> BoxError {
+    let error = broken.before_content(&config.endpoint.name).with_usage(progress.usage());
+    with_answer(config, parts, body, error)
+}
+
+/// The error of an answer whose head said so.
+fn error_answer(config: &Config, parts: response::Parts, body: Bytes) -> BoxError {
+    let api = ApiError::from_answer(config.endpoint.dialect, parts.status, &parts.headers, &body, now());
+    with_answer(config, parts, body, broken::of_api(&config.endpoint.name, api))
+}
+
+fn with_answer(
+    config: &Config,
+    parts: response::Parts,
+    body: Bytes,
+    error: buttress_call::Error,
+) -> BoxError {
+    let limits = limits(config, &parts.headers);
+    broken::with_answer(error, parts, body, limits, buttress_wire::charging(config.endpoint.dialect)).into()
+}
+
+fn limits(config: &Config, headers: &HeaderMap) -> Limits {
+    buttress_wire::limits(config.endpoint.dialect, headers, now())
+}
+
+/// Wall-clock time, for dates in headers; nothing is timed with it.
+fn now() -> SystemTime {
+    SystemTime::now()
+}
+
+impl<F, B> std::fmt::Debug for ResponseFuture<F, B> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ResponseFuture").field("provider", &self.config.endpoint.name).finish_non_exhaustive()
+    }
+}
