@@ -1,1 +1,27 @@
-//! A tower circuit breaker that judges a call by how it ended, not by its response head.
+#![doc = include_str!("../README.md")]
+
+mod baseline;
+mod circuit;
+mod error;
+mod future;
+mod handle;
+mod jitter;
+mod layer;
+mod leases;
+mod permit;
+mod policy;
+mod service;
+mod settings;
+mod shared;
+mod state;
+mod sync;
+mod window;
+mod word;
+
+pub use error::Open;
+pub use future::ResponseFuture;
+pub use handle::BreakerHandle;
+pub use layer::BreakerLayer;
+pub use policy::{InvalidPolicy, OpenFor, Policy, Rate, Slow, SlowerThan};
+pub use service::Breaker;
+pub use state::{Reason, Snapshot, State, Transition};

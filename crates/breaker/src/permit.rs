@@ -1,0 +1,140 @@
+//! What a call holds from its admission to its end.
+
+use std::sync::Arc;
+
+use buttress_call::{Call, Ended, Failure, Kind, Outcome, Progress, Verdict};
+use tokio::time::Instant;
+
+use crate::{circuit::Ticket, shared::Shared};
+
+/// A call that was let through. It is settled once: by the outcome, or by being dropped.
+///
+/// It lives in the call's future, and goes on in the completion's hook while a stream flows, so that it knows of every
+/// end there is.
+#[derive(Debug)]
+pub(crate) struct Permit {
+    shared: Arc<Shared>,
+    ticket: Ticket,
+    deadline: Option<Instant>,
+    progress: Option<Progress>,
+    /// When the call came; only if times to first content are looked at.
+    called: Option<Instant>,
+    settled: bool,
+}
+
+impl Permit {
+    pub(crate) fn new(shared: Arc<Shared>, ticket: Ticket) -> Self {
+        let called = shared.times().then(Instant::now);
+        Permit { shared, ticket, deadline: None, progress: None, called, settled: false }
+    }
+
+    /// Notes what the request carries.
+    pub(crate) fn read(&mut self, call: Option<&Call>) {
+        let Some(call) = call else { return };
+        self.deadline = call.deadline();
+        self.progress = call.progress().cloned();
+        // A whole answer takes as long as it is: only streams are slow or not.
+        if call.shape().is_some_and(|shape| !shape.stream) {
+            self.called = None;
+        }
+    }
+
+    /// The call's future has resolved.
+    pub(crate) fn resolved(mut self, verdict: Verdict<'_>) {
+        match verdict {
+            Verdict::Ended(ended) => self.ended(&ended),
+            Verdict::Pending(completion) => {
+                self.progress = Some(completion.progress().clone());
+                self.answering();
+                completion.on_end(move |ended| self.ended(ended));
+            }
+        }
+    }
+
+    /// The answer has begun. Slowness is known from here on, and a probe has seen enough: a recovery need not wait for
+    /// the end of a long answer. What the stream does later still counts while the circuit is half-open.
+    fn answering(&mut self) {
+        if self.first_content_at().is_none() {
+            return;
+        }
+        self.time(false);
+        if self.ticket.lease.is_some() {
+            self.shared.success(self.ticket);
+            self.ticket.lease = None;
+        }
+    }
+
+    fn ended(mut self, ended: &Ended) {
+        self.settle(ended.outcome);
+    }
+
+    fn settle(&mut self, outcome: Outcome) {
+        self.settled = true;
+        if self.sent_at().is_some() {
+            self.shared.saw_a_tick();
+        }
+        match outcome {
+            Outcome::Success => {
+                self.time(true);
+                self.shared.success(self.ticket);
+            }
+            Outcome::Failure(failure) => {
+                self.time(false);
+                self.shared.failure(self.ticket, failure);
+            }
+            // Whatever an outcome is called later on, nobody here can hold it against the target.
+            _ => self.cancelled(),
+        }
+    }
+
+    /// The caller walked away. Before the first content that is evidence, if he had waited for long enough.
+    fn cancelled(&mut self) {
+        let sent = self.sent_at();
+        let queued = self.progress.is_some() && sent.is_none() && self.shared.is_ticked();
+        if self.first_content_at().is_some() {
+            self.time(false);
+        } else if !queued {
+            let now = Instant::now();
+            // An outer timer fires *at* the deadline.
+            if self.deadline.is_some_and(|deadline| deadline <= now) && self.shared.counts(Kind::Timeout) {
+                return self.shared.failure(self.ticket, Failure::new(Kind::Timeout));
+            }
+            if let Some(called) = self.called.take() {
+                let age = now.saturating_duration_since(sent.unwrap_or(called));
+                if self.shared.slow_limit().is_some_and(|limit| age > limit) {
+                    self.shared.first_content(self.ticket, age);
+                }
+            }
+        }
+        self.shared.release(self.ticket);
+    }
+
+    /// Reports the time to first content, once. An answer that ended well without any has taken until now.
+    fn time(&mut self, answered: bool) {
+        let Some(called) = self.called else { return };
+        let time = match self.progress.as_ref().and_then(Progress::time_to_first_content) {
+            Some(time) => time,
+            None if answered => Instant::now().saturating_duration_since(self.sent_at().unwrap_or(called)),
+            None => return,
+        };
+        self.called = None;
+        self.shared.first_content(self.ticket, time);
+    }
+
+    fn sent_at(&self) -> Option<Instant> {
+        self.progress.as_ref().and_then(Progress::sent_at)
+    }
+
+    fn first_content_at(&self) -> Option<Instant> {
+        self.progress.as_ref().and_then(Progress::first_content_at)
+    }
+}
+
+impl Drop for Permit {
+    /// Dropped with its future, or during a panic: then the call was cancelled.
+    fn drop(&mut self) {
+        if !self.settled {
+            self.settle(Outcome::Cancelled);
+        }
+    }
+}

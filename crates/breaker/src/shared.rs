@@ -1,0 +1,384 @@
+//! One circuit, shared by every service, handle and call: the state machine with its clock, numbers and listeners.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use buttress_call::{Failure, Kind};
+use tokio::{sync::watch, time::Instant};
+
+use crate::{
+    Open, Policy, Reason, Snapshot, State, Transition,
+    baseline::Baseline,
+    circuit::{Admission, Change, Circuit, Effect, Probing, Ticket},
+    jitter::Jitter,
+    policy::{Rate, millis},
+    settings::{RateCell, Settings, counted},
+    window::{Sum, Window, tick},
+    word::{Mode, Word},
+};
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    circuit: Circuit,
+    settings: Settings,
+    failures: Window,
+    slow: Window,
+    baseline: Baseline,
+    jitter: Jitter,
+    /// The circuit's times are milliseconds since then.
+    base: Instant,
+    /// Whether anybody below ticks the attempts' clocks. If nobody does, "not sent" means nothing.
+    ticked: AtomicBool,
+    rejected: AtomicU64,
+    opened: AtomicU64,
+    policy: Mutex<Policy>,
+    name: RwLock<Option<Arc<str>>>,
+    changes: watch::Sender<Transition>,
+}
+
+impl Shared {
+    /// The policy must have been checked.
+    pub(crate) fn new(policy: Policy) -> Self {
+        let (circuit, base) = (Circuit::new(), Instant::now());
+        let start = Transition {
+            from: State::Closed,
+            to: State::Closed,
+            reason: Reason::Start,
+            at: base,
+            word: circuit.word(),
+        };
+        Shared {
+            circuit,
+            settings: Settings::new(&policy),
+            failures: Window::new(),
+            slow: Window::new(),
+            baseline: Baseline::new(),
+            jitter: Jitter::from_entropy(),
+            base,
+            ticked: AtomicBool::new(false),
+            rejected: AtomicU64::new(0),
+            opened: AtomicU64::new(0),
+            policy: Mutex::new(policy),
+            name: RwLock::new(None),
+            changes: watch::Sender::new(start),
+        }
+    }
+
+    // Admission.
+
+    /// Whether a call would be refused now.
+    pub(crate) fn refuses(&self) -> bool {
+        self.circuit.refusal(|| self.now_ms()).is_some()
+    }
+
+    pub(crate) fn admit(&self) -> Result<Ticket, Open> {
+        let probing = || {
+            let policy = self.policy();
+            Probing { slots: policy.probes, lease_ms: millis(policy.probe_lease) }
+        };
+        match self.circuit.admit(|| self.now_ms(), probing) {
+            Admission::Admitted(ticket, change) => {
+                if let Some(change) = change {
+                    self.publish(change, Reason::OpenTimeOver);
+                }
+                Ok(ticket)
+            }
+            Admission::Refused(word) => Err(self.refusal(word)),
+        }
+    }
+
+    /// The refusal of a call whose service was readied while the circuit refused calls.
+    pub(crate) fn refuse(&self) -> Open {
+        self.refusal(self.circuit.word())
+    }
+
+    fn refusal(&self, word: Word) -> Open {
+        self.rejected.fetch_add(1, Relaxed);
+        let remaining = match word.mode() {
+            Mode::Forced if word.payload() == Word::NEVER => None,
+            Mode::Open | Mode::HalfOpen => {
+                Some(self.instant(word.payload()).saturating_duration_since(Instant::now()))
+            }
+            Mode::Closed | Mode::Forced => Some(Duration::ZERO),
+        };
+        Open::new(self.name(), remaining)
+    }
+
+    // Evidence.
+
+    pub(crate) fn success(&self, ticket: Ticket) {
+        let slots = if ticket.lease.is_some() { self.policy().probes } else { 0 };
+        match self.circuit.success(ticket, slots) {
+            Effect::Counted if ticket.lease.is_none() && self.settings.failure_rate().is_set() => {
+                self.failures.add(self.tick(ticket.generation), false);
+            }
+            Effect::Changed(change) => self.publish(change, Reason::ProbesSucceeded),
+            Effect::Counted | Effect::Stale => {}
+        }
+    }
+
+    pub(crate) fn failure(&self, ticket: Ticket, failure: Failure) {
+        if !self.settings.counts(failure.kind) {
+            return self.release(ticket);
+        }
+        let until = |reopened| self.open_until(reopened, failure.retry_after);
+        match self.circuit.failure(ticket.generation, self.settings.consecutive(), until) {
+            Effect::Changed(change) => {
+                let reason = match change.from.mode() {
+                    Mode::HalfOpen => Reason::ProbeFailed(failure.kind),
+                    _ => Reason::ConsecutiveFailures {
+                        failures: change.from.payload() + 1,
+                        kind: failure.kind,
+                    },
+                };
+                self.publish(change, reason);
+            }
+            Effect::Counted => {
+                let add = |sum: Sum| Reason::FailureRate { failed: sum.bad, total: sum.total };
+                self.count_bad(
+                    &self.failures,
+                    self.settings.failure_rate(),
+                    ticket,
+                    failure.retry_after,
+                    add,
+                );
+            }
+            Effect::Stale => {}
+        }
+    }
+
+    /// A time to first content. A slow one is a failed probe; in a closed circuit it counts towards the slow rate.
+    pub(crate) fn first_content(&self, ticket: Ticket, time: Duration) {
+        let limit = self.slow_limit();
+        let slow = limit.is_some_and(|limit| time > limit);
+        self.baseline.record(time, slow);
+        // Without a measure nothing is fast either: such calls stay out of the window.
+        if limit.is_none() {
+            return;
+        }
+        let word = self.circuit.word();
+        if word.generation() != ticket.generation {
+            return;
+        }
+        match (word.mode(), slow) {
+            (Mode::Closed, false) => self.slow.add(self.tick(ticket.generation), false),
+            (Mode::Closed, true) => {
+                let reason = |sum: Sum| Reason::SlowRate { slow: sum.bad, total: sum.total };
+                self.count_bad(&self.slow, self.settings.slow_rate(), ticket, None, reason);
+            }
+            (Mode::HalfOpen, true) => {
+                let until = |reopened| self.open_until(reopened, None);
+                if let Effect::Changed(change) = self.circuit.trip(ticket.generation, until) {
+                    self.publish(change, Reason::ProbeSlow);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn count_bad(
+        &self,
+        window: &Window,
+        rate: &RateCell,
+        ticket: Ticket,
+        hint: Option<Duration>,
+        reason: impl FnOnce(Sum) -> Reason,
+    ) {
+        let Some(Rate { share, minimum }) = rate.get() else { return };
+        let tick = self.tick(ticket.generation);
+        window.add(tick, true);
+        let sum = window.sum(tick);
+        // Dividing rounds as a literal does, so 55 of 100 are exactly a share of 0.55; 0.55 x 100 is a little more than 55.
+        if sum.total < u64::from(minimum) || (sum.bad as f64 / sum.total as f64) < share {
+            return;
+        }
+        let until = |reopened| self.open_until(reopened, hint);
+        if let Effect::Changed(change) = self.circuit.trip(ticket.generation, until) {
+            self.publish(change, reason(sum));
+        }
+    }
+
+    /// The call says nothing about the target.
+    pub(crate) fn release(&self, ticket: Ticket) {
+        self.circuit.release(ticket, || self.policy().probes);
+    }
+
+    /// The target could not even become ready: a failure without a permit, so of the generation that it happens in.
+    pub(crate) fn unready(&self, failure: Failure) {
+        let generation = self.circuit.word().generation();
+        self.failure(Ticket { generation, lease: None }, failure);
+    }
+
+    /// Whether times to first content are looked at.
+    pub(crate) fn times(&self) -> bool {
+        self.settings.times()
+    }
+
+    pub(crate) fn counts(&self, kind: Kind) -> bool {
+        self.settings.counts(kind)
+    }
+
+    pub(crate) fn slow_limit(&self) -> Option<Duration> {
+        self.settings.slow_limit(|samples| self.baseline.value(samples))
+    }
+
+    pub(crate) fn saw_a_tick(&self) {
+        if !self.ticked.load(Relaxed) {
+            self.ticked.store(true, Relaxed);
+        }
+    }
+
+    pub(crate) fn is_ticked(&self) -> bool {
+        self.ticked.load(Relaxed)
+    }
+
+    // The operator.
+
+    pub(crate) fn force(&self, open: bool) {
+        if open {
+            self.publish(self.circuit.set(Mode::Forced, Word::NEVER), Reason::ForcedOpen);
+        } else {
+            self.publish(self.circuit.set(Mode::Forced, 0), Reason::ForcedClosed);
+        }
+    }
+
+    pub(crate) fn reset(&self) {
+        self.failures.clear();
+        self.slow.clear();
+        self.baseline.clear();
+        self.publish(self.circuit.set(Mode::Closed, 0), Reason::Reset);
+    }
+
+    /// The policy must have been checked.
+    pub(crate) fn set_policy(&self, policy: Policy) {
+        let counted = counted(&policy);
+        {
+            let mut held = self.policy.lock().unwrap_or_else(PoisonError::into_inner);
+            *held = policy;
+            self.settings.set(&policy, counted);
+        }
+        // Buckets of another length cannot be summed with these.
+        self.failures.clear();
+        self.slow.clear();
+        self.circuit.renew(policy.probes);
+    }
+
+    pub(crate) fn set_name(&self, name: Arc<str>) {
+        *self.name.write().unwrap_or_else(PoisonError::into_inner) = Some(name);
+    }
+
+    pub(crate) fn seed(&self, seed: u64) {
+        self.jitter.seed(seed);
+    }
+
+    // What it tells.
+
+    pub(crate) fn policy(&self) -> Policy {
+        *self.policy.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn name(&self) -> Option<Arc<str>> {
+        self.name.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn state(&self) -> State {
+        self.state_of(self.circuit.word())
+    }
+
+    pub(crate) fn changes(&self) -> watch::Receiver<Transition> {
+        self.changes.subscribe()
+    }
+
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let word = self.circuit.word();
+        let tick = self.tick(word.generation());
+        let closed = word.mode() == Mode::Closed;
+        let sum = |window: &Window| if closed { window.sum(tick) } else { Sum::default() };
+        let (failures, slow) = (sum(&self.failures), sum(&self.slow));
+        let (probes, probes_succeeded) = self.circuit.probes();
+        Snapshot {
+            state: self.state_of(word),
+            consecutive_failures: if closed { word.payload() } else { 0 },
+            calls: failures.total,
+            failures: failures.bad,
+            timed: slow.total,
+            slow: slow.bad,
+            baseline: self.baseline.value(1),
+            probes,
+            probes_succeeded,
+            rejected: self.rejected.load(Relaxed),
+            opened: self.opened.load(Relaxed),
+        }
+    }
+
+    /// Tells the change to everybody. No lock is held: a listener may ask the circuit.
+    fn publish(&self, change: Change, reason: Reason) {
+        let transition = Transition {
+            from: self.state_of(change.from),
+            to: self.state_of(change.to),
+            reason,
+            at: Instant::now(),
+            word: change.to,
+        };
+        let Transition { from, to, at, word, .. } = transition;
+        if word.mode() == Mode::Open {
+            self.opened.fetch_add(1, Relaxed);
+        }
+        self.changes.send_if_modified(|last| {
+            // Two threads may arrive here in either order; the later change must stay.
+            let newer = word.is_newer_than(last.word);
+            if newer {
+                *last = transition;
+            }
+            newer
+        });
+        let name = self.name();
+        let breaker = name.as_deref().unwrap_or_default();
+        if let State::Open { until } = to {
+            let open_ms = millis(until.saturating_duration_since(at));
+            tracing::warn!(breaker, %from, %to, %reason, open_ms, "circuit opened");
+        } else {
+            tracing::info!(breaker, %from, %to, %reason, "circuit changed");
+        }
+    }
+
+    fn open_until(&self, reopened: u32, hint: Option<Duration>) -> u64 {
+        let policy = self.policy();
+        let time = policy.open.millis(reopened, &self.jitter);
+        let hint = hint.map_or(0, |hint| millis(hint.min(policy.max_hint)));
+        // A millisecond may have begun already: rounded up, so that the time is never cut short.
+        millis(self.elapsed()).saturating_add(time.max(hint))
+    }
+
+    fn state_of(&self, word: Word) -> State {
+        match word.mode() {
+            Mode::Closed => State::Closed,
+            Mode::Open => State::Open { until: self.instant(word.payload()) },
+            Mode::HalfOpen => State::HalfOpen,
+            Mode::Forced if word.payload() == 0 => State::ForcedClosed,
+            Mode::Forced => State::ForcedOpen,
+        }
+    }
+
+    fn tick(&self, generation: u32) -> u64 {
+        tick(self.now_ms(), self.settings.bucket_ms(), generation)
+    }
+
+    /// Rounded down, so that a time has come only when all of it is over.
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn elapsed(&self) -> Duration {
+        Instant::now().saturating_duration_since(self.base)
+    }
+
+    fn instant(&self, ms: u64) -> Instant {
+        self.base + Duration::from_millis(ms)
+    }
+}
