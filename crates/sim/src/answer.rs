@@ -33,9 +33,11 @@ pub(crate) async fn answer<B: Body>(
         call.end(Ending::Cancelled);
         return Err(SimError::new(&call.sim.name, io::ErrorKind::ConnectionReset));
     };
-    let json = body.as_ref().and_then(|body| serde_json::from_slice::<Value>(body).ok());
-    let named = json.as_ref().and_then(|json| json["model"].as_str()).unwrap_or_default();
-    let struck = call.strike(named);
+    let ask = read(&call, body);
+    if let Ok(ask) = &ask {
+        call.understood(ask);
+    }
+    let struck = call.strike(ask.as_ref().map_or("", |ask| &ask.model));
     let fault = struck.fault.as_ref();
     match fault {
         Some(Fault::Reset) => return Err(call.tear(io::ErrorKind::ConnectionReset)),
@@ -43,7 +45,7 @@ pub(crate) async fn answer<B: Body>(
         Some(Fault::BlackHole) => std::future::pending().await,
         _ => {}
     }
-    let wanted = match wanted(&call, &parts, body.is_none(), json.as_ref()) {
+    let wanted = match wanted(&call, &parts, ask) {
         Ok(wanted) => wanted,
         Err(problem) => return Ok(refuse(call, &problem, Ending::Refused)),
     };
@@ -76,7 +78,13 @@ async fn read_body<B: Body>(body: B) -> Result<Option<Bytes>, B::Error> {
     Ok(Some(whole.freeze()))
 }
 
-fn wanted(call: &Call, parts: &Parts, too_large: bool, json: Option<&Value>) -> Result<Wanted, Problem> {
+fn read(call: &Call, body: Option<Bytes>) -> Result<Ask, Problem> {
+    let body = body.ok_or(Problem::TooLarge)?;
+    let json: Value = serde_json::from_slice(&body).map_err(|_| Problem::NotJson)?;
+    if json.is_object() { call.sim.model.wire.speak().read(&json) } else { Err(Problem::NotJson) }
+}
+
+fn wanted(call: &Call, parts: &Parts, ask: Result<Ask, Problem>) -> Result<Wanted, Problem> {
     let model = &call.sim.model;
     let speak = model.wire.speak();
     let route = wire::route(model.wire.path(), &parts.method, parts.uri.path())?;
@@ -84,11 +92,7 @@ fn wanted(call: &Call, parts: &Parts, too_large: bool, json: Option<&Value>) -> 
     if let Route::Models = route {
         return Ok(Wanted::Models);
     }
-    if too_large {
-        return Err(Problem::TooLarge);
-    }
-    let ask = speak.read(json.filter(|json| json.is_object()).ok_or(Problem::NotJson)?)?;
-    call.understood(&ask);
+    let ask = ask?;
     if !model.names.is_empty() && !model.names.contains(&ask.model) {
         return Err(Problem::UnknownModel(ask.model));
     }

@@ -271,6 +271,26 @@ mod tests {
         assert_eq!(meter.levels(later(now, 300)).requests.remaining, 10);
     }
 
+    proptest::proptest! {
+        #[test]
+        fn no_more_is_admitted_than_was_there(calls in proptest::collection::vec((0_u64..3000, 1_u64..200), 1..200)) {
+            let start = Instant::now();
+            let mut meter = Meter::new(&Bucket::per_minute(6000, 600), start);
+            let (mut now, mut charged, mut last) = (start, 0, 0);
+            for (gap, tokens) in calls {
+                now += Duration::from_millis(gap);
+                if meter.admit(tokens, now).is_ok() {
+                    // As much output as input, which may overdraw by the last call's.
+                    meter.charge_output(tokens, now);
+                    charged += 2 * tokens;
+                    last = tokens;
+                }
+            }
+            let there = 600.0 + 10.0 * (now - start).as_secs_f64();
+            proptest::prop_assert!(charged as f64 <= there + last as f64 + 1e-3, "{charged} of {there}");
+        }
+    }
+
     #[test]
     fn a_bucket_that_never_holds_one_is_refused() {
         let error = Bucket::per_minute(0, 10).check().unwrap_err();

@@ -6,13 +6,20 @@ use rand::RngExt;
 use tokio::time::Instant;
 
 use crate::{
-    Ending, Seen, SimError, clock::after, generation::Generation, latency::times, rule::Struck,
-    seed::Purpose, sim::Shared, wire::Ask,
+    Ending, Seen, SimError,
+    clock::after,
+    generation::Generation,
+    latency::times,
+    rule::{Caller, Struck},
+    seed::Purpose,
+    sim::Shared,
+    wire::Ask,
 };
 
 pub(crate) struct Call {
     pub(crate) sim: Arc<Shared>,
     pub(crate) number: u64,
+    connection: u64,
     arrived: Instant,
     generation: Option<Generation>,
     ended: bool,
@@ -23,7 +30,7 @@ impl Call {
         let target = format!("{} {}", request.method(), request.uri().path());
         let seen = Seen::arrived(sim.clock.elapsed(), target, request.headers().clone(), connection);
         let number = sim.log().push(seen);
-        Self { sim, number, arrived: Instant::now(), generation: None, ended: false }
+        Self { sim, number, connection, arrived: Instant::now(), generation: None, ended: false }
     }
 
     pub(crate) fn note(&self, change: impl FnOnce(&mut Seen)) {
@@ -44,17 +51,16 @@ impl Call {
 
     pub(crate) fn strike(&self, model: &str) -> Struck {
         let at = self.sim.clock.elapsed();
-        let struck = self.sim.rules().strike(self.sim.seed, self.number, model, at);
-        self.note(|seen| {
-            model.clone_into(&mut seen.model);
-            seen.fault.clone_from(&struck.fault);
-        });
+        let caller = Caller { number: self.number, connection: self.connection, model };
+        let struck = self.sim.rules().strike(self.sim.seed, &caller, at);
+        self.note(|seen| seen.fault.clone_from(&struck.fault));
         struck
     }
 
     /// The request made sense.
     pub(crate) fn understood(&self, ask: &Ask) {
         self.note(|seen| {
+            seen.model.clone_from(&ask.model);
             seen.stream = ask.stream;
             seen.max_tokens = ask.max_tokens;
             seen.input_tokens = ask.input_tokens;

@@ -2,11 +2,17 @@
 
 use std::time::Duration;
 
-use crate::{ConfigError, latency::check_factor};
+use crate::{
+    ConfigError,
+    latency::{check_delay, check_factor},
+};
 
 mod parse;
 
 pub use parse::ParseFaultError;
+
+/// Garbage is made at once, so there is a limit to it.
+const MOST_GARBAGE: usize = 64 * 1024 * 1024;
 
 /// One way for a call to go wrong.
 ///
@@ -19,8 +25,9 @@ pub enum Fault {
     Refuse,
     /// The connection is torn without an answer: `ConnectionReset`. Over HTTP the socket is reset.
     Reset,
-    /// Nobody listens: `ConnectionRefused`. Over HTTP a rule that looks at neither model nor count resets each new
-    /// connection as it is accepted; any other resets the connection when the request has been read.
+    /// Nobody listens: `ConnectionRefused`. Over HTTP a rule for a model or a count of calls resets the connection once
+    /// the request has been read. Any other strikes connections, not calls: a new one is reset as it is accepted, and
+    /// one that was open before at its next request.
     ConnectRefused,
     /// The request is taken, and nothing ever comes back.
     BlackHole,
@@ -76,7 +83,7 @@ pub enum Fault {
     ErrorIn200,
     /// Random bytes under the content type of a good answer.
     Garbage {
-        /// How many.
+        /// How many, up to 64 MiB.
         bytes: usize,
     },
     /// One line of a megabyte before the first content (blank space before a whole answer); nothing else is wrong.
@@ -105,6 +112,10 @@ impl Fault {
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         match self {
             Self::Brownout(factor) => check_factor("Fault::Brownout", *factor),
+            Self::SlowFirstToken(delay) => check_delay("Fault::SlowFirstToken", *delay),
+            Self::Garbage { bytes } if *bytes > MOST_GARBAGE => {
+                Err(ConfigError::new("Fault::Garbage", "at most 64 MiB", bytes))
+            }
             Self::Status(status) if !(400..=599).contains(status) => {
                 Err(ConfigError::new("Fault::Status", "an error status, 400 to 599", status))
             }

@@ -6,10 +6,10 @@ use rand::{RngExt, rngs::StdRng};
 
 use crate::ConfigError;
 
-/// Nothing a provider does takes longer than this; a longer draw is cut to it.
+/// Nothing a provider does takes longer than this.
 pub(crate) const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// A distribution of delays.
+/// A distribution of delays. None is longer than 30 days: a number beyond is refused, a draw beyond is cut.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Latency {
@@ -47,18 +47,23 @@ impl Latency {
             Self::Uniform { min, max } if min > max => {
                 Err(ConfigError::new("Latency::Uniform", "min <= max", (min, max)))
             }
-            Self::LogNormal { sigma, .. } => check_factor("Latency::LogNormal sigma", *sigma),
+            Self::LogNormal { median, sigma } => {
+                check_factor("Latency::LogNormal sigma", *sigma)?;
+                check_delay("Latency::LogNormal median", *median)
+            }
             Self::Scaled(base, factor) => {
                 check_factor("Latency::scaled factor", *factor)?;
                 base.check()
             }
-            Self::Fixed(_) | Self::Uniform { .. } | Self::Heavy => Ok(()),
+            Self::Fixed(delay) => check_delay("Latency::Fixed", *delay),
+            Self::Uniform { max, .. } => check_delay("Latency::Uniform max", *max),
+            Self::Heavy => Ok(()),
         }
     }
 
     pub(crate) fn draw(&self, rng: &mut StdRng) -> Duration {
         match self {
-            Self::Fixed(delay) => (*delay).min(LONGEST),
+            Self::Fixed(delay) => *delay,
             Self::Uniform { min, max } => uniform(rng, min.as_secs_f64(), max.as_secs_f64()),
             Self::LogNormal { median, sigma } => log_normal(rng, median.as_secs_f64(), *sigma),
             Self::Heavy => heavy(rng),
@@ -70,6 +75,11 @@ impl Latency {
 /// `delay` times `factor`, never more than [`LONGEST`].
 pub(crate) fn times(delay: Duration, factor: f64) -> Duration {
     seconds(delay.as_secs_f64() * factor)
+}
+
+/// A delay that a test may live to see.
+pub(crate) fn check_delay(what: &'static str, delay: Duration) -> Result<(), ConfigError> {
+    if delay <= LONGEST { Ok(()) } else { Err(ConfigError::new(what, "at most 30 days", delay)) }
 }
 
 /// A factor that durations can be multiplied by.
@@ -140,8 +150,10 @@ mod tests {
     #[test]
     fn a_delay_beyond_all_reason_is_cut() {
         let mut rng = StdRng::seed_from_u64(7);
-        assert_eq!(Latency::Fixed(Duration::MAX).draw(&mut rng), LONGEST);
-        assert_eq!(Latency::Fixed(Duration::MAX).scaled(1e300).draw(&mut rng), LONGEST);
+        let absurd = Latency::Fixed(LONGEST).scaled(1e300);
+        assert!(absurd.check().is_ok());
+        assert_eq!(absurd.draw(&mut rng), LONGEST);
+        assert!(Latency::Fixed(Duration::MAX).check().is_err());
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub struct Seen {
     pub headers: HeaderMap,
     /// The connection it came over, from 1. 0 in process.
     pub connection: u64,
-    /// The model it named; empty until the body was read.
+    /// The model it named; this and the next two are empty until a sound request was read, as is `input_tokens`.
     pub model: String,
     /// Whether it asked for a stream.
     pub stream: bool,

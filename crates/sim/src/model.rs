@@ -119,16 +119,20 @@ impl Model {
     }
 }
 
-/// How many tokens an answer has: made from a number, or from a range whose numbers are equally likely.
+/// A whole answer is made at once, so there is a limit to it.
+const MOST_TOKENS: u64 = 1_000_000;
+
+/// How many tokens an answer has, up to a million: made from a number, or from a range whose numbers are equally likely.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tokens(pub(crate) RangeInclusive<u64>);
 
 impl Tokens {
     fn check(&self) -> Result<(), ConfigError> {
+        let wrong = |rule| Err(ConfigError::new("Model::output_tokens", rule, &self.0));
         if self.0.is_empty() {
-            return Err(ConfigError::new("Model::output_tokens", "a range that holds a number", &self.0));
+            return wrong("a range that holds a number");
         }
-        Ok(())
+        if *self.0.end() > MOST_TOKENS { wrong("at most a million") } else { Ok(()) }
     }
 }
 

@@ -83,10 +83,27 @@ impl Rule {
         since.as_nanos() % (on + off) < on
     }
 
-    /// Whether the rule can be judged before a request was read.
-    fn ignores_requests(&self) -> bool {
-        self.model.is_none() && self.calls.is_none()
+    /// Whether the rule is judged when a client connects, before a request was read.
+    fn strikes_connections(&self) -> bool {
+        self.fault == Fault::ConnectRefused && self.model.is_none() && self.calls.is_none()
     }
+
+    fn draws_connection(&self, seed: Seed, connection: u64) -> bool {
+        seed.rng(connection, Purpose::Accept).random::<f64>() < self.share
+    }
+
+    fn draws_call(&self, seed: Seed, place: usize, number: u64) -> bool {
+        seed.rng(number, Purpose::Rule(place)).random::<f64>() < self.share
+    }
+}
+
+/// What the rules look at in a call.
+#[derive(Debug)]
+pub(crate) struct Caller<'a> {
+    pub(crate) number: u64,
+    /// 0 in process.
+    pub(crate) connection: u64,
+    pub(crate) model: &'a str,
 }
 
 /// What the rules decided for one call.
@@ -124,10 +141,10 @@ impl Rules {
     }
 
     /// The first rule that strikes decides; those that only slow a call down add up beside it.
-    pub(crate) fn strike(&mut self, seed: Seed, number: u64, model: &str, at: Duration) -> Struck {
+    pub(crate) fn strike(&mut self, seed: Seed, caller: &Caller<'_>, at: Duration) -> Struck {
         let mut struck = Struck { fault: None, slower: 1.0, extra: Duration::ZERO };
         for (place, counted) in self.rules.iter_mut().enumerate() {
-            if !counted.hits(seed, number, place, model, at) {
+            if !counted.hits(seed, place, caller, at) {
                 continue;
             }
             match &counted.rule.fault {
@@ -143,24 +160,25 @@ impl Rules {
     /// Whether a connection is refused as it arrives.
     pub(crate) fn refuses(&self, seed: Seed, connection: u64, at: Duration) -> bool {
         self.rules.iter().map(|counted| &counted.rule).any(|rule| {
-            rule.fault == Fault::ConnectRefused
-                && rule.ignores_requests()
-                && rule.on_at(at)
-                && seed.rng(connection, Purpose::Accept).random::<f64>() < rule.share
+            rule.strikes_connections() && rule.on_at(at) && rule.draws_connection(seed, connection)
         })
     }
 }
 
 impl Counted {
-    fn hits(&mut self, seed: Seed, number: u64, place: usize, model: &str, at: Duration) -> bool {
+    fn hits(&mut self, seed: Seed, place: usize, caller: &Caller<'_>, at: Duration) -> bool {
         let rule = &self.rule;
-        if rule.model.as_ref().is_some_and(|wanted| wanted != model) || !rule.on_at(at) {
+        if rule.model.as_ref().is_some_and(|wanted| wanted != caller.model) || !rule.on_at(at) {
             return false;
+        }
+        if rule.strikes_connections() && caller.connection > 0 {
+            // The draw was made when it connected; a call does not draw again.
+            return rule.draws_connection(seed, caller.connection);
         }
         let count = self.seen;
         self.seen += 1;
         rule.calls.as_ref().is_none_or(|calls| calls.contains(&count))
-            && seed.rng(number, Purpose::Rule(place)).random::<f64>() < rule.share
+            && rule.draws_call(seed, place, caller.number)
     }
 }
 
@@ -171,7 +189,7 @@ mod tests {
     const ONE: Duration = Duration::from_secs(1);
 
     fn strikes(rules: &mut Rules, number: u64, model: &str, at: Duration) -> bool {
-        rules.strike(Seed::new("a", 0), number, model, at).fault.is_some()
+        rules.strike(Seed::new("a", 0), &Caller { number, connection: 0, model }, at).fault.is_some()
     }
 
     fn rules(rule: Rule) -> Rules {
@@ -206,13 +224,26 @@ mod tests {
     }
 
     #[test]
+    fn a_connection_is_refused_or_not_and_its_calls_agree() {
+        let seed = Seed::new("a", 0);
+        let mut rules = rules(Rule::always(Fault::ConnectRefused).share(0.5));
+        let refused: Vec<_> = (1..100).map(|connection| rules.refuses(seed, connection, ONE)).collect();
+        assert!(refused.contains(&true) && refused.contains(&false));
+        for (connection, refused) in (1..100).zip(refused) {
+            let caller = Caller { number: 1000 - connection, connection, model: "x" };
+            assert_eq!(rules.strike(seed, &caller, ONE).fault.is_some(), refused);
+        }
+    }
+
+    #[test]
     fn slowness_adds_to_the_first_fault() {
         let mut rules = rules(Rule::always(Fault::Brownout(2.0)));
         rules.add(Rule::always(Fault::Brownout(3.0))).unwrap();
         rules.add(Rule::always(Fault::SlowFirstToken(ONE))).unwrap();
         rules.add(Rule::always(Fault::Quota)).unwrap();
         rules.add(Rule::always(Fault::Refuse)).unwrap();
-        let struck = rules.strike(Seed::new("a", 0), 0, "x", ONE);
+        let caller = Caller { number: 0, connection: 0, model: "x" };
+        let struck = rules.strike(Seed::new("a", 0), &caller, ONE);
         assert_eq!((struck.fault, struck.slower, struck.extra), (Some(Fault::Quota), 6.0, ONE));
     }
 

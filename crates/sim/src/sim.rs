@@ -77,7 +77,7 @@ impl Sim {
         SimService::new(self.shared.clone(), 0)
     }
 
-    /// The provider as an HTTP/1.1 server on a free port of 127.0.0.1.
+    /// The provider as an HTTP/1.1 server on a free port of 127.0.0.1. Sockets keep real time: do not pause the clock.
     ///
     /// # Errors
     ///

@@ -1,6 +1,6 @@
 //! One simulated provider on loopback, from the command line.
 
-use std::{collections::BTreeMap, error::Error, time::Duration};
+use std::{collections::BTreeMap, error::Error, process::ExitCode, time::Duration};
 
 use buttress_sim::{Bucket, Fault, Latency, Model, Rule, Seen, Sim, Wire};
 use clap::Parser;
@@ -50,11 +50,20 @@ struct Args {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let args = Args::parse();
-    let sim = Sim::new(&args.name, model(&args))?;
+async fn main() -> ExitCode {
+    match run(&Args::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(args: &Args) -> Result<(), Box<dyn Error>> {
+    let sim = Sim::new(&args.name, model(args))?;
     for fault in &args.fault {
-        sim.inject(rule(&args, fault.clone()))?;
+        sim.inject(rule(args, fault.clone()))?;
     }
     let server = sim.serve_on(args.port).await?;
     println!("listening on {}", server.base_url());

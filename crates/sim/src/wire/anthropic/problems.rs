@@ -100,7 +100,7 @@ fn by_status(status: u16, model: &str, id: &str) -> Refusal {
         409 => ("conflict_error", "The request conflicts with the current state of the resource"),
         413 => ("request_too_large", "Request exceeds the maximum allowed number of bytes."),
         429 => ("rate_limit_error", "This request would exceed your organization's rate limit."),
-        502 | 520..=528 => return Refusal::gateway(status),
+        502 | 520..=527 => return Refusal::gateway(status),
         504 => ("timeout_error", "Request timed out"),
         529 => ("overloaded_error", "Overloaded"),
         500.. => ("api_error", "Internal server error"),

@@ -172,7 +172,7 @@ fn by_status(status: u16, model: &str) -> Refusal {
         ),
         404 => unknown_model(model),
         429 => rate_limited(&Problem::RateLimit { wait: None, model: model.to_owned() }),
-        502 | 504 | 520..=529 => Refusal::gateway(status),
+        502 | 504 | 520..=527 => Refusal::gateway(status),
         503 => Refusal::json(
             503,
             body(
