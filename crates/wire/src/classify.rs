@@ -58,9 +58,12 @@ pub(crate) fn by_code(code: &str) -> Option<Kind> {
         | "provider_unavailable"
         | "capacity_exceeded" => Kind::Overloaded,
         "timeout" | "timeout_error" | "request_body_timeout" => Kind::Timeout,
-        "server_error" | "internalservererror" | "api_error" | "conflict_error" | "generation" => {
-            Kind::Server
-        }
+        "server_error"
+        | "internal_server_error"
+        | "internalservererror"
+        | "api_error"
+        | "conflict_error"
+        | "generation" => Kind::Server,
         "incomplete_generation" => Kind::Broken,
         code if code.starts_with("linked_organization_") => Kind::Quota,
         code if code.starts_with("cmek_") => Kind::Server,

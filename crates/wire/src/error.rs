@@ -78,15 +78,17 @@ impl ApiError {
     pub(crate) fn conclude(dialect: Dialect, status: Option<u16>, details: &Details<'_>) -> ApiError {
         let message = bounded(details.message.as_deref().unwrap_or_default().trim(), MAX_MESSAGE);
         let lower = message.to_ascii_lowercase();
-        // Inside a 200 a numeric code stands in for the status, and is more precise than a type. A real status is less
-        // so: OpenAI's `insufficient_quota` is a type, and a 429.
+        // Inside a 200 a numeric code stands in for the status.
         let number = details.status();
         let inside = if status.is_none() { number } else { None };
+        let named = details.by_type();
         let kind = details
             .by_code()
             .or_else(|| by_status(dialect, inside?))
-            .or_else(|| details.by_type())
+            // A type may say more than the status (`insufficient_quota` is a 429), but "it is our fault" never does.
+            .or_else(|| named.filter(|kind| *kind != Kind::Server))
             .or_else(|| by_status(dialect, status?))
+            .or(named)
             .map_or_else(|| by_phrase(&lower), |kind| refine(kind, status.or(number), &lower));
         let hint = match kind {
             Kind::RateLimited | Kind::Overloaded | Kind::Server => duration::in_message(&lower),

@@ -76,6 +76,8 @@ struct Delta<'a> {
 struct ToolCall<'a> {
     #[serde(borrow)]
     function: Option<&'a RawValue>,
+    /// A tool that takes free text.
+    custom: Option<&'a RawValue>,
 }
 
 #[derive(Default, Deserialize)]
@@ -84,6 +86,7 @@ struct Function<'a> {
     #[serde(borrow)]
     name: Option<&'a RawValue>,
     arguments: Option<&'a RawValue>,
+    input: Option<&'a RawValue>,
 }
 
 #[derive(Default, Deserialize)]
@@ -136,7 +139,7 @@ impl<'a> Choices<'a> {
 fn has_content(delta: &Delta<'_>) -> bool {
     let called = |function| {
         let function: Function<'_> = field(function).unwrap_or_default();
-        filled(function.name) || filled(function.arguments)
+        filled(function.name) || filled(function.arguments) || filled(function.input)
     };
     let mut content = filled(delta.content)
         || filled(delta.refusal)
@@ -145,7 +148,8 @@ fn has_content(delta: &Delta<'_>) -> bool {
         || called(delta.function_call)
         || field(delta.audio).is_some_and(|audio: Audio<'_>| filled(audio.data) || filled(audio.transcript));
     each(delta.tool_calls, |call| {
-        content |= field(Some(call)).is_some_and(|call: ToolCall<'_>| called(call.function));
+        content |=
+            field(Some(call)).is_some_and(|call: ToolCall<'_>| called(call.function) || called(call.custom));
     });
     content
 }

@@ -3,7 +3,7 @@
 //! Lines end in LF, CR or CRLF, and an empty line ends an event; any of them may be split between two inputs. Most
 //! events lie whole inside one input and are looked at in place; only one that is split is copied.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use memchr::memchr2;
 
@@ -27,7 +27,6 @@ pub(crate) enum Found<'a> {
 }
 
 /// Cuts a stream of bytes into events.
-#[derive(Debug)]
 pub(crate) struct Framer {
     /// The beginning of an event that is not whole yet.
     held: Vec<u8>,
@@ -38,6 +37,17 @@ pub(crate) struct Framer {
     position: u64,
     event: Progress,
     skipping: bool,
+}
+
+impl fmt::Debug for Framer {
+    /// Without the bytes held, which are somebody's answer.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Framer")
+            .field("held", &self.held.len())
+            .field("max", &self.max)
+            .field("position", &self.position)
+            .finish_non_exhaustive()
+    }
 }
 
 /// How far the current event was scanned.
@@ -82,12 +92,6 @@ impl Framer {
 
     pub(crate) fn position(&self) -> u64 {
         self.position
-    }
-
-    /// Bytes held back for an event that is not whole yet.
-    #[cfg(test)]
-    pub(crate) fn capacity(&self) -> usize {
-        self.held.capacity()
     }
 
     /// Takes input up to the end of the next event.
@@ -296,4 +300,88 @@ fn trim_line_ends(mut line: &[u8]) -> &[u8] {
         line = rest;
     }
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The events of a stream that comes as one piece, `None` for one that was too long.
+    fn frames(max: usize, mut input: &[u8]) -> Vec<Option<String>> {
+        let mut cutter = Framer::new(max);
+        let mut frames = Vec::new();
+        while let Some(found) = cutter.next(&mut input) {
+            match found {
+                Found::Frame(frame) => {
+                    let data = frame.fields().data.unwrap_or_default();
+                    frames.push(Some(String::from_utf8_lossy(&data).into_owned()));
+                }
+                Found::TooLong => frames.push(None),
+                Found::Skipped => {}
+            }
+        }
+        frames
+    }
+
+    #[test]
+    fn a_line_without_end_is_never_buffered_past_the_limit() {
+        const MAX: usize = 1 << 20;
+        let mut framer = Framer::new(MAX);
+        let piece = [b'x'; 16 * 1024];
+        let mut too_long = 0;
+        for _ in 0..64 * 1024 * 1024 / piece.len() {
+            let mut input = &piece[..];
+            while let Some(found) = framer.next(&mut input) {
+                assert!(matches!(found, Found::TooLong));
+                too_long += 1;
+            }
+            assert!(framer.held.capacity() <= MAX, "{}", framer.held.capacity());
+        }
+        assert_eq!(too_long, 1);
+        assert!(framer.close().is_none());
+    }
+
+    #[test]
+    fn after_an_event_that_is_too_long_the_next_is_read() {
+        let stream = format!("data: a\n\ndata: {}\ndata: y\n\ndata: b\n\n", "x".repeat(100));
+        assert_eq!(frames(20, stream.as_bytes()), [Some("a".into()), None, Some("b".into())]);
+    }
+
+    #[test]
+    fn the_limit_counts_the_line_ends() {
+        assert_eq!(frames(9, b"data: a\n\n"), [Some("a".into())]);
+        assert_eq!(frames(8, b"data: a\n\n"), [None]);
+    }
+
+    #[test]
+    fn endless_comments_do_not_add_up() {
+        let mut framer = Framer::new(64);
+        for _ in 0..1000 {
+            let mut input: &[u8] = b": still here\n";
+            assert!(matches!(framer.next(&mut input), Some(Found::Frame(_))));
+        }
+        let mut input: &[u8] = b"data: a\n\n";
+        let Some(Found::Frame(frame)) = framer.next(&mut input) else { panic!("an event") };
+        assert_eq!(frame.fields().data.as_deref(), Some(&b"a"[..]));
+    }
+
+    #[test]
+    fn data_lines_are_joined_and_one_space_is_dropped() {
+        assert_eq!(frames(99, b"data: a\ndata:  b\ndata\ndata:c\n\n"), [Some("a\n b\n\nc".into())]);
+    }
+
+    #[test]
+    fn unknown_fields_and_names_that_only_begin_alike_are_ignored() {
+        assert_eq!(frames(99, b"id: 1\ndatabase: x\nretry: 5\ndata: a\n data: b\n\n"), [Some("a".into())]);
+    }
+
+    #[test]
+    fn an_event_that_is_whole_is_not_copied() {
+        let mut framer = Framer::new(99);
+        let mut input: &[u8] = b"data: a\n\ndata: b";
+        framer.next(&mut input);
+        assert_eq!(framer.held.capacity(), 0);
+        assert!(framer.next(&mut input).is_none());
+        assert_eq!(framer.held, b"data: b");
+    }
 }

@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     fn raw(json: &str) -> Option<&RawValue> {
-        Some(serde_json::from_str(json).unwrap())
+        serde_json::from_str(json).ok()
     }
 
     fn usage(input: u64, output: u64, cached_input: u64, cache_write: u64, reasoning: u64) -> Usage {

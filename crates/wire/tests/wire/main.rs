@@ -1,0 +1,14 @@
+//! What the crate promises, through its public functions alone.
+#![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
+
+mod allocations;
+mod answers;
+mod cutting;
+mod edits;
+mod errors;
+mod glance;
+mod limits;
+mod panics;
+mod shapes;
+mod transcripts;
+mod traps;

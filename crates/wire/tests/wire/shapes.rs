@@ -1,0 +1,139 @@
+//! Reading requests.
+
+use buttress_call::Shape;
+use buttress_wire::{Dialect, shape};
+
+fn openai(body: &str) -> Shape {
+    shape(Dialect::OpenAi, body.as_bytes()).unwrap()
+}
+
+fn anthropic(body: &str) -> Shape {
+    shape(Dialect::Anthropic, body.as_bytes()).unwrap()
+}
+
+#[test]
+fn a_chat_request_tells_what_it_asks_for() {
+    let shape = openai(
+        r#"{"model":"gpt-5-mini","stream":true,"max_tokens":5,"max_completion_tokens":100,
+            "messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"Hi"}]}"#,
+    );
+    assert_eq!(shape.model.as_deref(), Some("gpt-5-mini"));
+    assert!(shape.stream);
+    assert_eq!(shape.max_output, Some(100));
+    assert_eq!(shape.text_bytes, 11);
+    assert!(shape.prefix.is_some());
+}
+
+#[test]
+fn several_choices_multiply_the_output_cap() {
+    assert_eq!(openai(r#"{"max_tokens":100,"n":3}"#).max_output, Some(300));
+    assert_eq!(openai(r#"{"max_tokens":100,"n":0}"#).max_output, Some(100));
+    assert_eq!(openai(r#"{"n":3}"#).max_output, None);
+}
+
+#[test]
+fn media_is_left_out_of_the_text() {
+    let image = "A".repeat(10_000);
+    let body = format!(
+        r#"{{"messages":[{{"role":"user","content":[{{"type":"text","text":"What is it?"}},
+            {{"type":"image_url","image_url":{{"url":"data:image/png;base64,{image}"}}}},
+            {{"type":"input_audio","input_audio":{{"data":"{image}","format":"wav"}}}},
+            {{"type":"file","file":{{"file_data":"{image}"}}}}]}}]}}"#
+    );
+    assert_eq!(openai(&body).text_bytes, 11);
+
+    let body = format!(
+        r#"{{"messages":[{{"role":"user","content":[
+            {{"type":"image","source":{{"type":"base64","media_type":"image/png","data":"{image}"}}}},
+            {{"type":"document","source":{{"media_type":"text/plain","data":"0123456789","type":"text"}}}},
+            {{"type":"text","text":"Compare."}}]}}]}}"#
+    );
+    assert_eq!(anthropic(&body).text_bytes, 18);
+}
+
+#[test]
+fn tools_and_their_calls_count() {
+    let shape = openai(
+        r#"{"messages":[{"role":"assistant","content":null,"tool_calls":[{"id":"call_1","type":"function",
+            "function":{"name":"f","arguments":"{\"a\":1}"}}]},{"role":"tool","tool_call_id":"call_1","content":"42"}],
+            "tools":[{"a":"b"}]}"#,
+    );
+    assert_eq!(shape.text_bytes, 1 + 7 + 2 + 11);
+    let shape = anthropic(
+        r#"{"messages":[{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"f","input":{"a":1}}]},
+            {"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":[{"type":"text","text":"42"}]}]}]}"#,
+    );
+    assert_eq!(shape.text_bytes, 1 + 7 + 2);
+}
+
+#[test]
+fn text_is_counted_as_it_is_and_not_as_it_is_escaped() {
+    let plain = openai(r#"{"messages":[{"content":"日本"}]}"#);
+    let escaped = openai(r#"{"messages":[{"content":"\u65e5\u672c"}]}"#);
+    assert_eq!(plain.text_bytes, 6);
+    assert_eq!(plain, escaped);
+}
+
+#[test]
+fn prompts_and_inputs_of_other_endpoints_count() {
+    assert_eq!(openai(r#"{"prompt":"Once"}"#).text_bytes, 4);
+    assert_eq!(openai(r#"{"input":["ab","cd"]}"#).text_bytes, 4);
+    assert_eq!(openai(r#"{"input":"embed"}"#).prefix, None);
+}
+
+#[test]
+fn the_prefix_is_that_of_the_system_prompt_and_the_first_message() {
+    let turn = |messages: &str| anthropic(&format!(r#"{{"system":"S","messages":[{messages}]}}"#)).prefix;
+    let first = r#"{"role":"user","content":"Q"}"#;
+    let grown = format!(r#"{first},{{"role":"assistant","content":"A"}},{{"role":"user","content":"More"}}"#);
+    let marked =
+        r#"{"role":"user","content":[{"type":"text","text":"Q","cache_control":{"type":"ephemeral"}}]}"#;
+    let other = r#"{"role":"user","content":"R"}"#;
+    assert_eq!(turn(first), turn(&grown), "it stays while the conversation grows");
+    assert_eq!(turn(first), turn(marked), "and when a cache mark moves");
+    assert_ne!(turn(first), turn(other));
+
+    let chat = |messages: &str| openai(&format!(r#"{{"messages":[{messages}]}}"#)).prefix;
+    let system = r#"{"role":"system","content":"S"}"#;
+    assert_eq!(chat(&format!("{system},{first}")), chat(&format!("{system},{grown}")));
+    assert_ne!(chat(&format!("{system},{first}")), chat(&format!("{system},{other}")));
+    assert_eq!(chat(&format!("{system},{first}")), turn(first), "whoever serves it");
+}
+
+#[test]
+fn the_hash_is_fnv_1a_so_that_it_is_the_same_everywhere() {
+    // FNV-1a of the bytes "a" and 0xff.
+    let expected = b"a\xff".iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    assert_eq!(openai(r#"{"messages":[{"role":"user","content":"a"}]}"#).prefix, Some(expected));
+}
+
+#[test]
+fn wrong_types_are_as_if_absent() {
+    let shape =
+        openai(r#"{"model":["a"],"stream":"yes","max_tokens":-1,"n":"two","messages":{"a":1},"tools":null}"#);
+    assert_eq!(shape.text_bytes, 0);
+    assert_eq!((shape.model, shape.stream, shape.max_output, shape.prefix), (None, false, None, None));
+}
+
+#[test]
+fn deep_nesting_neither_fails_nor_overflows() {
+    for open in ["[", r#"{"content":"#, r#"{"source":{"content":"#, r#"{"input":"#] {
+        let deep = open.repeat(200_000 / open.len());
+        let braces = deep.chars().rev().filter_map(|c| match c {
+            '[' => Some(']'),
+            '{' => Some('}'),
+            _ => None,
+        });
+        let body = format!(r#"{{"messages":[{deep}0{}]}}"#, braces.collect::<String>());
+        assert!(openai(&body).text_bytes > 0, "{open}");
+    }
+}
+
+#[test]
+fn what_is_no_object_is_an_error() {
+    for body in ["", "[]", "null", "{", r#"{"model":}"#] {
+        assert!(shape(Dialect::OpenAi, body.as_bytes()).is_err(), "{body}");
+    }
+}

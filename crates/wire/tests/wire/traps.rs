@@ -1,0 +1,120 @@
+//! The traps that change designs: each has caught a client in the wild.
+
+use std::time::SystemTime;
+
+use buttress_call::{Kind, OutputCharge};
+use buttress_wire::{Answer, ApiError, Decoder, Dialect, answer, charging};
+use http::StatusCode;
+
+use crate::{
+    errors::headers,
+    transcripts::{decode, describe},
+};
+
+fn kind(dialect: Dialect, status: u16, body: &str) -> Kind {
+    let status = StatusCode::from_u16(status).unwrap();
+    let error =
+        ApiError::from_answer(dialect, status, &headers(&[]), body.as_bytes(), SystemTime::UNIX_EPOCH);
+    error.failure.kind
+}
+
+#[test]
+fn done_after_an_error_does_not_make_it_a_success() {
+    let mut input: &[u8] = b"data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"}}]}\n\n\
+        data: {\"error\":{\"message\":\"x\",\"type\":\"InternalServerError\",\"code\":500}}\n\n\
+        data: [DONE]\n\n";
+    let mut decoder = Decoder::new(Dialect::OpenAi);
+    let mut said = Vec::new();
+    while let Some(event) = decoder.next(&mut input) {
+        said.push(describe(&event));
+    }
+    assert_eq!(said, ["content", "error(server)", "end"]);
+    assert!(!decoder.ended());
+    assert!(!decoder.close().complete);
+}
+
+#[test]
+fn an_error_may_come_bare_after_a_stop() {
+    let stream =
+        b"data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}]}\n\n\
+        {\n  \"error\": {\n    \"code\": 503,\n    \"message\": \"overloaded\"\n  }\n}\n";
+    let (events, close) = decode(Decoder::new(Dialect::OpenAi), [&stream[..]]);
+    assert_eq!(events.iter().map(describe).collect::<Vec<_>>(), ["content+finished", "error(overloaded)"]);
+    assert!(!close.complete);
+}
+
+#[test]
+fn a_stream_that_ends_early_is_not_a_normal_end() {
+    for (dialect, stream) in [
+        (Dialect::OpenAi, "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"}}]}\n\n"),
+        (Dialect::OpenAi, ""),
+        (Dialect::OpenAi, ": keep-alive\n\n"),
+        (Dialect::Anthropic, "data: {\"type\":\"content_block_delta\",\"delta\":{\"text\":\"a\"}}\n\n"),
+        (
+            Dialect::Anthropic,
+            "data: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"}}\n\n",
+        ),
+        (Dialect::Anthropic, ""),
+    ] {
+        let (_, close) = decode(Decoder::new(dialect), [stream.as_bytes()]);
+        assert!(!close.complete, "{stream}");
+    }
+}
+
+#[test]
+fn an_error_event_may_be_flat_or_nested() {
+    for data in [
+        r#"{"type":"error","code":"server_is_overloaded","message":"Busy","param":null,"sequence_number":2}"#,
+        r#"{"type":"error","sequence_number":2,"error":{"type":"service_unavailable_error","code":"server_is_overloaded","message":"Busy","param":null}}"#,
+    ] {
+        let stream = format!("event: error\ndata: {data}\n\n");
+        let (events, _) = decode(Decoder::new(Dialect::OpenAi), [stream.as_bytes()]);
+        let error = events[0].error.as_ref().unwrap();
+        assert_eq!(
+            (error.failure.kind, error.code.as_deref()),
+            (Kind::Overloaded, Some("server_is_overloaded"))
+        );
+        assert_eq!(&*error.message, "Busy");
+    }
+}
+
+#[test]
+fn a_429_may_be_about_money() {
+    let openai = r#"{"error":{"message":"m","type":"insufficient_quota","param":null,"code":"credit_balance_exhausted"}}"#;
+    assert_eq!(kind(Dialect::OpenAi, 429, openai), Kind::Quota);
+    let anthropic = r#"{"type":"error","error":{"type":"rate_limit_error","message":"m","details":{"error_code":"enforced_spend_limit_reached"}}}"#;
+    assert_eq!(kind(Dialect::Anthropic, 429, anthropic), Kind::Quota);
+    let groq = r#"{"error":{"message":"Rate limit reached on tokens per day (TPD): Limit 100000","type":"tokens","code":"rate_limit_exceeded"}}"#;
+    assert_eq!(kind(Dialect::OpenAi, 429, groq), Kind::Quota);
+}
+
+#[test]
+fn status_498_in_the_openai_dialect_is_a_lack_of_capacity() {
+    assert_eq!(kind(Dialect::OpenAi, 498, ""), Kind::Overloaded);
+}
+
+#[test]
+fn a_prompt_too_long_may_come_as_403_or_413() {
+    let together = r#"{"error":{"message":"Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4097"}}"#;
+    assert_eq!(kind(Dialect::OpenAi, 403, together), Kind::ContextTooLong);
+    assert_eq!(kind(Dialect::OpenAi, 403, r#"{"error":{"message":"forbidden"}}"#), Kind::Auth);
+    let groq = r#"{"error":{"message":"on tokens per minute (TPM): Limit 6000, Requested 9000","type":"tokens","code":"rate_limit_exceeded"}}"#;
+    assert_eq!(kind(Dialect::OpenAi, 413, groq), Kind::ContextTooLong);
+}
+
+#[test]
+fn openai_reserves_the_output_cap_and_anthropic_does_not() {
+    let openai = charging(Dialect::OpenAi);
+    assert_eq!(openai.output, OutputCharge::ReservedAndSettled);
+    assert!(openai.failed_requests_count && !openai.split);
+    let anthropic = charging(Dialect::Anthropic);
+    assert_eq!(anthropic.output, OutputCharge::AsStreamed);
+    assert!(anthropic.split && !anthropic.failed_requests_count);
+}
+
+#[test]
+fn a_whole_200_may_hold_an_error_too() {
+    let body = br#"{"id":"x","choices":[],"error":{"code":429,"message":"m","metadata":{"error_type":"rate_limit_exceeded"}}}"#;
+    let Answer::Error(error) = answer(Dialect::OpenAi, body) else { panic!("an error") };
+    assert_eq!(error.failure.kind, Kind::RateLimited);
+}
