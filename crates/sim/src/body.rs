@@ -15,6 +15,7 @@ use tokio::time::{Instant, Sleep};
 use crate::{
     SimError,
     call::Call,
+    clock::after,
     gzip::Gzip,
     script::{Script, Step},
     text,
@@ -157,6 +158,7 @@ impl Body for SimBody {
                     this.script.push_front(Step::Repeat { chunk: chunk.clone(), every, next });
                     return if due { this.send(chunk) } else { Poll::Pending };
                 }
+                Step::Wait(delay) => this.script.push_front(Step::Until(after(Instant::now(), delay))),
                 Step::Until(until) => {
                     this.script.push_front(Step::Until(until));
                     ready!(this.poll_sleep(cx, until));
@@ -172,11 +174,10 @@ impl Body for SimBody {
                 }
                 Step::Tear => {
                     this.gzip = None;
-                    let torn = |telling: Telling| {
-                        let mut call = telling.call;
-                        call.tear(io::ErrorKind::UnexpectedEof)
-                    };
-                    return Poll::Ready(this.telling.take().map(torn).map(Err));
+                    let torn = this.telling.take();
+                    return Poll::Ready(
+                        torn.map(|mut torn| Err(torn.call.tear(io::ErrorKind::UnexpectedEof))),
+                    );
                 }
             }
         }

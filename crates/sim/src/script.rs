@@ -26,6 +26,7 @@ pub(crate) enum Step {
         every: Duration,
         next: Instant,
     },
+    Wait(Duration),
     Until(Instant),
     /// Lets a server flush what it has.
     Flush,
@@ -79,8 +80,8 @@ pub(crate) fn stream(speak: &dyn Speak, reply: &Reply, fault: Option<&Fault>) ->
         }
         Some(Fault::EndlessPrelude) => script([prelude, nothing(speak.keep_alive(reply))]),
         Some(Fault::OverDeliver) => {
-            let open = Step::Until(after(Instant::now(), OVERTIME));
-            [prelude, Step::Tokens(all)].into_iter().chain(end()).chain([answered, open]).collect()
+            let open = [answered, Step::Wait(OVERTIME)];
+            [prelude, Step::Tokens(all)].into_iter().chain(end()).chain(open).collect()
         }
         _ => [prelude, Step::Tokens(all)].into_iter().chain(end()).chain([answered]).collect(),
     }
@@ -101,7 +102,7 @@ pub(crate) fn whole(json: &Bytes, fault: Option<&Fault>) -> Script {
         Some(Fault::MissingEnd { .. }) => script([half(), spoiled]),
         Some(Fault::MegabyteLine) => script([Step::Send(" ".repeat(MEGABYTE).into()), all, answered]),
         Some(Fault::EndlessPrelude) => script([nothing(Bytes::from_static(b"\n"))]),
-        Some(Fault::OverDeliver) => script([all, answered, Step::Until(after(Instant::now(), OVERTIME))]),
+        Some(Fault::OverDeliver) => script([all, answered, Step::Wait(OVERTIME)]),
         _ => script([all, answered]),
     }
 }

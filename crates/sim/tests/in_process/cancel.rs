@@ -35,6 +35,16 @@ async fn dropping_a_whole_answer_half_way_bills_what_was_generated() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_generated_while_nobody_reads_is_billed() {
+    let sim = sim(Wire::OpenAi);
+    let body = call(&sim, request(Wire::OpenAi, true)).await.into_body();
+    tokio::time::advance(ms(125)).await;
+    drop(body);
+    let seen = &sim.log()[0];
+    assert_eq!((seen.end, seen.output_tokens_sent, seen.billed), (Ending::Cancelled, 0, 4 + 3));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_body_dropped_right_after_its_end_marker_was_answered() {
     for wire in BOTH {
         let sim = sim(wire);
