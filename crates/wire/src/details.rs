@@ -68,7 +68,7 @@ impl<'a> Details<'a> {
             Some(error) => match object::<Fields<'_>>(error.get().as_bytes()) {
                 Some(fields) => Self::of_fields(&fields),
                 // The text alone; the rest stands beside it.
-                None => Details { message: text(Some(error)), ..Self::of_fields(&top) },
+                None => Details { message: said(Some(error)), ..Self::of_fields(&top) },
             },
             None => Self::of_fields(&top),
         }
@@ -78,7 +78,7 @@ impl<'a> Details<'a> {
     pub(crate) fn of_error(error: &'a RawValue) -> Self {
         match object::<Fields<'_>>(error.get().as_bytes()) {
             Some(fields) => Self::of_fields(&fields),
-            None => Details { message: text(Some(error)), ..Self::default() },
+            None => Details { message: said(Some(error)), ..Self::default() },
         }
     }
 
@@ -90,7 +90,7 @@ impl<'a> Details<'a> {
         Details {
             codes: [stable.or_else(|| text(fields.error_type)), text(fields.code), text(inner.code)],
             r#type: text(fields.r#type),
-            message: text(fields.message).or_else(|| text(fields.detail)),
+            message: said(fields.message).or_else(|| said(fields.detail)),
         }
     }
 
@@ -116,4 +116,10 @@ impl<'a> Details<'a> {
         let named = all().find(|code| code.bytes().any(|byte| !byte.is_ascii_digit()));
         named.or_else(|| all().next()).map(AsRef::as_ref)
     }
+}
+
+/// A message: text, or whatever else is there as it stands (Mistral and `FastAPI` send lists of what is wrong).
+fn said(raw: Option<&RawValue>) -> Option<Cow<'_, str>> {
+    let raw = raw.filter(|raw| filled(Some(raw)))?;
+    text(Some(raw)).or(Some(Cow::Borrowed(raw.get())))
 }

@@ -82,11 +82,18 @@ struct AnthropicUsage<'a> {
     output_tokens_details: Option<&'a RawValue>,
 }
 
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct AnthropicDetails<'a> {
+    #[serde(borrow)]
+    thinking_tokens: Option<&'a RawValue>,
+}
+
 impl Anthropic {
     /// Takes in a `usage` object and says what is known now; `None` if it held no count.
     pub(crate) fn merge(&mut self, raw: Option<&RawValue>) -> Option<Usage> {
         let usage: AnthropicUsage<'_> = field(raw)?;
-        let details: OpenAiDetails<'_> = field(usage.output_tokens_details).unwrap_or_default();
+        let details: AnthropicDetails<'_> = field(usage.output_tokens_details).unwrap_or_default();
         let mut any = false;
         let mut overwrite = |known: &mut Option<u64>, said: Option<u64>| {
             any |= said.is_some();
@@ -97,7 +104,7 @@ impl Anthropic {
         overwrite(&mut self.cache_write, count(usage.cache_creation_input_tokens));
         overwrite(&mut self.cache_read, count(usage.cache_read_input_tokens));
         overwrite(&mut self.output, count(usage.output_tokens));
-        overwrite(&mut self.reasoning, count(details.reasoning_tokens));
+        overwrite(&mut self.reasoning, count(details.thinking_tokens));
         any.then(|| self.sum())
     }
 
@@ -171,9 +178,10 @@ mod tests {
         let start = r#"{"input_tokens":10,"cache_creation_input_tokens":100,"cache_read_input_tokens":1000,
             "output_tokens":1}"#;
         assert_eq!(known.merge(raw(start)), Some(usage(1110, 1, 1000, 100, 0)));
-        assert_eq!(known.merge(raw(r#"{"output_tokens":25}"#)), Some(usage(1110, 25, 1000, 100, 0)));
+        let later = r#"{"output_tokens":25,"output_tokens_details":{"thinking_tokens":9}}"#;
+        assert_eq!(known.merge(raw(later)), Some(usage(1110, 25, 1000, 100, 9)));
         let zeros = r#"{"input_tokens":0,"cache_read_input_tokens":null,"output_tokens":40}"#;
-        assert_eq!(known.merge(raw(zeros)), Some(usage(1110, 40, 1000, 100, 0)));
+        assert_eq!(known.merge(raw(zeros)), Some(usage(1110, 40, 1000, 100, 9)));
         assert_eq!(known.merge(raw("{}")), None);
     }
 }

@@ -114,6 +114,8 @@ fn code_and_message_are_kept_and_bounded() {
 
     let error = read(OpenAi, 429, &[], r#"{"error":{"code":429,"message":7,"type":[]}}"#);
     assert_eq!((error.code.as_deref(), &*error.message), (Some("429"), "7"), "wrong types are no obstacle");
+    let list = read(OpenAi, 422, &[], r#"{"detail":[{"loc":["body"],"msg":"field required"}]}"#);
+    assert_eq!(&*list.message, r#"[{"loc":["body"],"msg":"field required"}]"#);
     let wrapped = read(OpenAi, 429, &[], r#"[{"error":{"message":"m","code":"slow_down"}}]"#);
     assert_eq!(wrapped.code.as_deref(), Some("slow_down"));
 }
