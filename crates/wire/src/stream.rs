@@ -41,8 +41,8 @@ impl Decoder {
 
     /// Sets the limit of one event in bytes (default 1 MiB): the most that is ever buffered.
     ///
-    /// An event that passes it is reported as [`too_long`](field@Event::too_long) when it does, without being read. Its rest
-    /// is skipped, and reported as an event that says nothing when it ends.
+    /// An event that passes it is reported as [`too_long`](field@Event::too_long) when it does, without being read.
+    /// Its rest is skipped, and reported as an event that says nothing when it ends.
     #[must_use]
     pub fn max_event(mut self, bytes: usize) -> Self {
         self.framer.set_max(bytes);

@@ -105,7 +105,7 @@ impl Framer {
         }
         // One byte more than the limit shows that it is passed. So the limit falls at the same byte however the
         // input is cut.
-        let room = self.max.saturating_add(1) - self.held.len();
+        let room = self.max.saturating_add(1).saturating_sub(self.held.len());
         let window = &input[..input.len().min(room)];
         match self.event.scan(window) {
             Some(end) if without_lf(&window[..end]).len() < room => {
@@ -255,6 +255,17 @@ mod tests {
     fn after_an_event_that_is_too_long_the_next_is_read() {
         let stream = format!("data: a\n\ndata: {}\ndata: y\n\ndata: b\n\n", "x".repeat(100));
         assert_eq!(frames(20, stream.as_bytes()), [Some("a".into()), None, Some("b".into())]);
+    }
+
+    #[test]
+    fn a_limit_below_what_is_held_is_passed_at_once() {
+        let mut framer = Framer::new(99);
+        let mut input: &[u8] = b"data: a";
+        assert!(framer.next(&mut input).is_none());
+        framer.set_max(3);
+        input = b"b\n\n";
+        assert!(matches!(framer.next(&mut input), Some(Found::TooLong)));
+        assert!(matches!(framer.next(&mut input), Some(Found::Skipped)));
     }
 
     #[test]
