@@ -1,12 +1,14 @@
 //! How long a target, or one model on it, stays out of service after a failure.
 //!
-//! A target in service has a zero in its word, so a call to it reads one atomic and no clock. A word holds the end in
-//! milliseconds since the cooler was made, above the kind's place in [`Kind::ALL`]: the later end is the larger word,
-//! and `fetch_max` keeps it.
+//! A target in service has a zero in its word, so a call to it reads one atomic and no clock, and takes no lock. Later
+//! ends are larger words, so `fetch_max` keeps the longer of two coolings.
+
+mod cooldown;
+mod models;
 
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
@@ -15,25 +17,15 @@ use std::{
 use buttress_call::{Cooling, Failure, Kind};
 use tokio::time::Instant;
 
+pub use self::cooldown::Cooldown;
+use self::{
+    cooldown::{kind_of, word},
+    models::Models,
+};
 use crate::target::State;
 
 /// The longest that a hint is believed: a provider's clock may be wrong, and trying again costs one call.
 const MAX_HINT: Duration = Duration::from_secs(10 * 60);
-
-/// Models remembered as missing, for each target. Names come from callers, so their number must be bounded.
-const MAX_MODELS: usize = 64;
-
-const KIND_BITS: u32 = 8;
-
-/// Why a target is passed over, and for how much longer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Cooldown {
-    /// The kind of the failure that took it out of service.
-    pub kind: Kind,
-    /// The time left. Zero: it waits for its probe to succeed.
-    pub remaining: Duration,
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Look {
@@ -73,14 +65,18 @@ impl Cooler {
         }
     }
 
-    pub(crate) fn seen(&self, model: Option<&str>) -> Seen {
+    #[inline]
+    pub(crate) fn seen(&self, model: Option<&Arc<str>>) -> Seen {
         Seen { target: self.target.load(Ordering::Relaxed), model: self.models.word(model) }
     }
 
+    #[inline]
     pub(crate) fn look(&self, seen: Seen) -> Look {
-        if !seen.any() {
-            return Look::InService;
-        }
+        if seen.any() { self.look_closer(seen) } else { Look::InService }
+    }
+
+    #[cold]
+    fn look_closer(&self, seen: Seen) -> Look {
         let now = self.now();
         let target = Cooldown::of(seen.target, now);
         let model = Cooldown::of(seen.model, now);
@@ -129,7 +125,7 @@ impl Cooler {
     }
 
     /// Ends the cooling that a successful call saw when it began.
-    pub(crate) fn recovered(&self, seen: Seen, model: Option<&str>) {
+    pub(crate) fn recovered(&self, seen: Seen, model: Option<&Arc<str>>) {
         self.clear(seen.target);
         if let (Some(model), true) = (model, seen.model != 0) {
             self.models.forget(model, seen.model);
@@ -181,76 +177,6 @@ impl Drop for Probe {
     fn drop(&mut self) {
         self.state.cooler.probing.store(false, Ordering::Release);
     }
-}
-
-#[derive(Default)]
-struct Models {
-    any: AtomicBool,
-    list: Mutex<Vec<(Arc<str>, u64)>>,
-}
-
-impl Models {
-    fn word(&self, model: Option<&str>) -> u64 {
-        match model {
-            Some(model) if self.any.load(Ordering::Relaxed) => {
-                self.list().iter().find(|(name, _)| **name == *model).map_or(0, |(_, word)| *word)
-            }
-            _ => 0,
-        }
-    }
-
-    fn cool(&self, model: &Arc<str>, word: u64, now: u64) {
-        let mut list = self.list();
-        if let Some((_, known)) = list.iter_mut().find(|(name, _)| name == model) {
-            *known = word.max(*known);
-        } else {
-            list.retain(|(_, word)| Cooldown::of(*word, now).is_some());
-            if list.len() == MAX_MODELS {
-                let oldest = list.iter().enumerate().min_by_key(|(_, (_, word))| *word).map(|(at, _)| at);
-                oldest.map(|at| list.swap_remove(at));
-            }
-            list.push((model.clone(), word));
-        }
-        self.any.store(true, Ordering::Relaxed);
-    }
-
-    fn forget_ended(&self, now: u64) {
-        self.retain(|_, word| Cooldown::of(word, now).is_some());
-    }
-
-    fn forget(&self, model: &str, seen: u64) {
-        self.retain(|name, word| !(name == model && word == seen));
-    }
-
-    fn retain(&self, keep: impl Fn(&str, u64) -> bool) {
-        let mut list = self.list();
-        list.retain(|(name, word)| keep(name, *word));
-        // Under the lock, so that the flag follows the list.
-        self.any.store(!list.is_empty(), Ordering::Relaxed);
-    }
-
-    fn list(&self) -> MutexGuard<'_, Vec<(Arc<str>, u64)>> {
-        // Each step leaves a whole list, so a poisoned lock is as good as any.
-        self.list.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Cooldown {
-    fn of(word: u64, now: u64) -> Option<Cooldown> {
-        let kind = kind_of(word)?;
-        let remaining = (word >> KIND_BITS).checked_sub(now).filter(|left| *left > 0)?;
-        Some(Cooldown { kind, remaining: Duration::from_millis(remaining) })
-    }
-}
-
-fn word(end: u64, kind: Kind) -> u64 {
-    let place = Kind::ALL.iter().position(|known| *known == kind).unwrap_or_default() as u64;
-    end.min(u64::MAX >> KIND_BITS) << KIND_BITS | place
-}
-
-/// None for the word of a target in service.
-fn kind_of(word: u64) -> Option<Kind> {
-    if word == 0 { None } else { Kind::ALL.get((word & ((1 << KIND_BITS) - 1)) as usize).copied() }
 }
 
 /// What people must mend is tried by one call before it is trusted.

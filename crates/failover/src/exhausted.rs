@@ -2,21 +2,35 @@
 
 use std::{error::Error as StdError, fmt, sync::Arc, time::Duration};
 
-use buttress_call::{BoxError, Error, Failure, Kind, Usage};
+use buttress_call::{BoxError, Failure, Kind};
 
 use crate::Cooldown;
 
 /// No target served the call: every one of them, and why.
 ///
-/// It is the [`source`](StdError::source) of the [`Error`] that the caller gets. Its own source is the error of the
-/// first target whose *upstream* failed, so that [`Error::upstream`] finds that provider's answer; when every target
-/// was refused on this side, the refusal that ends soonest. A failed response that was given up for the next target
-/// leaves no source.
+/// It is the [`source`](StdError::source) of the [`Error`](buttress_call::Error) that the caller gets, whose kind and
+/// hint are those of the first target whose *upstream* failed: what was merely refused on this side says less. That
+/// target's error is the source of this one, so that [`upstream`](buttress_call::Error::upstream) finds the
+/// provider's answer. When every target was refused on this side, it is the refusal that ends soonest. A failed
+/// *response* that was given up for the next target leaves its kind, but no source.
+///
+/// ```
+/// use buttress_call::BoxError;
+/// use buttress_failover::Exhausted;
+/// use std::error::Error;
+///
+/// fn report(error: &BoxError) {
+///     let exhausted = buttress_call::find(error).and_then(|e| e.source()?.downcast_ref::<Exhausted>());
+///     for attempt in exhausted.into_iter().flat_map(Exhausted::attempts) {
+///         eprintln!("{}: {}", attempt.name(), attempt.reason());
+///     }
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Exhausted {
-    attempts: Vec<Attempt>,
-    out_of_time: bool,
-    source: Option<BoxError>,
+    pub(crate) attempts: Vec<Attempt>,
+    pub(crate) out_of_time: bool,
+    pub(crate) source: Option<BoxError>,
 }
 
 impl Exhausted {
@@ -126,55 +140,4 @@ impl fmt::Display for Reason {
             Reason::NotTried => f.write_str("not tried"),
         }
     }
-}
-
-/// The failures of one call so far.
-#[derive(Default)]
-pub(crate) struct Log {
-    attempts: Vec<Attempt>,
-    cause: Option<(Failure, Option<BoxError>)>,
-    usage: Option<Usage>,
-}
-
-impl Log {
-    pub(crate) fn record(
-        &mut self,
-        name: Arc<str>,
-        failure: Failure,
-        error: Option<BoxError>,
-        usage: Option<Usage>,
-    ) {
-        self.attempts.push(Attempt::new(name, Reason::Failed(failure)));
-        if let Some(usage) = usage {
-            *self.usage.get_or_insert_default() += usage;
-        }
-        if self.cause.as_ref().is_none_or(|(known, _)| says_more(failure, *known)) {
-            self.cause = Some((failure, error));
-        }
-    }
-
-    /// Whether any upstream was asked, or only refusals on this side came.
-    pub(crate) fn upstream_failed(&self) -> bool {
-        self.cause.as_ref().is_some_and(|(failure, _)| failure.kind != Kind::Rejected)
-    }
-
-    /// The target that failed last, and how.
-    pub(crate) fn last(&self) -> Option<(&str, Kind)> {
-        let last = self.attempts.last()?;
-        Some((&last.name, last.kind()?))
-    }
-
-    pub(crate) fn exhausted(mut self, others: impl Iterator<Item = Attempt>, out_of_time: bool) -> Error {
-        self.attempts.extend(others);
-        let (failure, source) = self.cause.unwrap_or((Kind::Rejected.into(), None));
-        let exhausted = Exhausted { attempts: self.attempts, out_of_time, source };
-        Error::by_layer(failure, "failover", exhausted).with_usage(self.usage)
-    }
-}
-
-/// The first upstream failure is the call's; until there is one, the refusal that ends soonest.
-fn says_more(new: Failure, known: Failure) -> bool {
-    let refusal_of = |failure: Failure| failure.kind == Kind::Rejected;
-    let wait_of = |failure: Failure| failure.retry_after.unwrap_or(Duration::MAX);
-    refusal_of(known) && (!refusal_of(new) || wait_of(new) < wait_of(known))
 }

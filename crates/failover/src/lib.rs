@@ -1,10 +1,18 @@
 #![doc = include_str!("../README.md")]
+//!
+//! [`Call`]: buttress_call::Call
+//! [`Kind::cools`]: buttress_call::Kind::cools
+//! [`Kind::fails_over`]: buttress_call::Kind::fails_over
+//! [`Shape`]: buttress_call::Shape
+//! [`Targets`]: buttress_call::Targets
+//! [`gate`]: Failover::gate
 
 mod cooling;
 mod exhausted;
 mod future;
 mod handle;
 mod invalid;
+mod log;
 mod service;
 mod target;
 mod tour;

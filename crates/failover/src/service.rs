@@ -16,6 +16,12 @@ use crate::{
 };
 
 /// Sends a call to the first of several named targets that serves it.
+///
+/// The [crate's page](crate) says how it chooses, what it takes for a failure and what the caller gets at the end.
+///
+/// A clone is cheap (one reference count) and acts on the same targets: it sees the same cooling and the same gates.
+/// The response type is the targets' own; the error is theirs too, or one of kind and hint with an
+/// [`Exhausted`](crate::Exhausted) as its source.
 #[must_use = "a service does nothing until it is called"]
 pub struct Failover<S, C = Http> {
     targets: Arc<[Target<S>]>,
@@ -42,9 +48,11 @@ impl<S, C> Failover<S, C> {
 
     /// Passes over the named target, without a call, while `may_pass` returns `false`.
     ///
-    /// Made for the target's circuit breaker. `may_pass` is asked once or twice a call and must not block. When no
-    /// target is left but gated ones, they are called all the same, so that the caller hears from the breaker itself
-    /// how long it stays open. An error if no target has this name, or if it has a gate already.
+    /// Made for the target's circuit breaker: what is known to be refused need not be asked. `may_pass` may be asked
+    /// several times a call and must not block. A call that has nothing but gated targets calls them all the same, in
+    /// order, so that the caller hears from the breaker itself how long it stays open.
+    ///
+    /// The gate is shared with every clone. An error if no target has this name, or if it has a gate already.
     pub fn gate(
         self,
         name: &str,

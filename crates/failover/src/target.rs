@@ -31,6 +31,7 @@ pub(crate) struct State {
 pub(crate) type Gate = Box<dyn Fn() -> bool + Send + Sync>;
 
 impl State {
+    #[inline]
     pub(crate) fn is_gated(&self) -> bool {
         self.gate.get().is_some_and(|may_pass| !may_pass())
     }

@@ -1,0 +1,13 @@
+//! What failover promises, on a paused clock.
+
+#![allow(clippy::unwrap_used, reason = "a helper of a test may panic too")]
+
+mod calls;
+mod cancelled;
+mod cooling;
+mod gates;
+mod property;
+mod readiness;
+mod scripted;
+mod tour;
+mod typed;
