@@ -4,7 +4,7 @@ use std::{fmt, marker::PhantomData, sync::Arc};
 
 use tower_service::Service;
 
-use crate::{BoxError, Call, Completion, Ended, Kind, Outcome, error};
+use crate::{BoxError, Call, Charging, Completion, Ended, Kind, Limits, Outcome, error};
 
 /// What is known of a call at the moment its future resolves.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +28,16 @@ pub enum Verdict<'a> {
 pub trait Classify<Res> {
     /// The verdict. It borrows the response's own completion while the answer still flows.
     fn classify<'a>(&self, result: Result<&'a Res, &BoxError>) -> Verdict<'a>;
+
+    /// What the answer said of rate limits. By default only an error's own word.
+    fn limits(&self, result: Result<&Res, &BoxError>) -> Option<Limits> {
+        result.err().and_then(error::find)?.limits().copied()
+    }
+
+    /// How the provider that answered charges. By default only an error's own word.
+    fn charging(&self, result: Result<&Res, &BoxError>) -> Option<Charging> {
+        result.err().and_then(error::find)?.charging()
+    }
 }
 
 /// Says where a request carries its [`Call`]. Every classifier says it too, so a layer has one parameter for both.
@@ -71,6 +81,20 @@ impl<B> Classify<http::Response<B>> for Http {
             ),
         }
     }
+
+    fn limits(&self, result: Result<&http::Response<B>, &BoxError>) -> Option<Limits> {
+        match result {
+            Ok(response) => response.extensions().get().copied(),
+            Err(error) => error::find(error)?.limits().copied(),
+        }
+    }
+
+    fn charging(&self, result: Result<&http::Response<B>, &BoxError>) -> Option<Charging> {
+        match result {
+            Ok(response) => response.extensions().get().copied(),
+            Err(error) => error::find(error)?.charging(),
+        }
+    }
 }
 
 impl<B> Carries<http::Request<B>> for Http {
@@ -103,6 +127,14 @@ impl<Req> Carries<Req> for ByError {
 impl<Res, C: Classify<Res> + ?Sized> Classify<Res> for Arc<C> {
     fn classify<'a>(&self, result: Result<&'a Res, &BoxError>) -> Verdict<'a> {
         (**self).classify(result)
+    }
+
+    fn limits(&self, result: Result<&Res, &BoxError>) -> Option<Limits> {
+        (**self).limits(result)
+    }
+
+    fn charging(&self, result: Result<&Res, &BoxError>) -> Option<Charging> {
+        (**self).charging(result)
     }
 }
 
@@ -217,6 +249,14 @@ impl<Req, C: Clone> Clone for WithCall<Req, C> {
 impl<Req, Res, C: Classify<Res>> Classify<Res> for WithCall<Req, C> {
     fn classify<'a>(&self, result: Result<&'a Res, &BoxError>) -> Verdict<'a> {
         self.classify.classify(result)
+    }
+
+    fn limits(&self, result: Result<&Res, &BoxError>) -> Option<Limits> {
+        self.classify.limits(result)
+    }
+
+    fn charging(&self, result: Result<&Res, &BoxError>) -> Option<Charging> {
+        self.classify.charging(result)
     }
 }
 

@@ -28,10 +28,11 @@ pub struct Progress {
 #[derive(Debug)]
 struct Inner {
     base: Instant,
-    /// Nanoseconds since `base`, plus one; zero is "not yet". The same for the next two.
+    /// Nanoseconds since `base`, plus one; zero is "not yet". The same for the next three.
     sent: AtomicU64,
     first_content: AtomicU64,
     last_content: AtomicU64,
+    closed_until: AtomicU64,
     content_events: AtomicU64,
     bytes: AtomicU64,
     usage: Mutex<Option<Usage>>,
@@ -63,6 +64,7 @@ impl Progress {
                 sent: AtomicU64::new(0),
                 first_content: AtomicU64::new(0),
                 last_content: AtomicU64::new(0),
+                closed_until: AtomicU64::new(0),
                 content_events: AtomicU64::new(0),
                 bytes: AtomicU64::new(0),
                 usage: Mutex::new(None),
@@ -77,6 +79,7 @@ impl Progress {
         self.for_each(|inner| {
             inner.first_content.store(0, Relaxed);
             inner.last_content.store(0, Relaxed);
+            inner.closed_until.store(0, Relaxed);
             inner.content_events.store(0, Relaxed);
             inner.bytes.store(0, Relaxed);
             *inner.usage() = None;
@@ -102,6 +105,16 @@ impl Progress {
     /// The usage as the provider reports it so far; it replaces what was known.
     pub fn set_usage(&self, usage: Usage) {
         self.for_each(|inner| *inner.usage() = Some(usage));
+    }
+
+    /// The target that this attempt went to takes no calls until then: waiting for less is for nothing.
+    pub fn mark_closed_until(&self, until: Instant) {
+        self.for_each(|inner| inner.closed_until.store(inner.stamp(until), Relaxed));
+    }
+
+    /// Until when the target takes no calls, if the attempt has left it closed.
+    pub fn closed_until(&self) -> Option<Instant> {
+        self.inner.instant(&self.inner.closed_until)
     }
 
     /// When the request was sent.
