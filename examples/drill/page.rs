@@ -24,10 +24,11 @@ body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(
 h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin: 2rem 0 .25rem; }
 p, li { max-width: 46rem; } .soft { color: var(--soft); }
 .bare { fill: var(--bare); } .buttress { fill: var(--buttress); }
-.key { display: inline-block; width: .8em; height: .8em; margin: 0 .3em 0 1em; }
+.key { display: inline-block; width: .8em; height: .8em; margin-right: .4em; }
 svg { width: 100%; height: auto; } svg text { fill: var(--soft); font-size: 12px; }
-svg line { stroke: var(--line); } svg polyline { fill: none; stroke-width: 2; }
-polyline.bare { stroke: var(--bare); } polyline.buttress { stroke: var(--buttress); }
+svg line { stroke: var(--line); }
+polyline.bare, polyline.buttress { fill: none; stroke-width: 2; stroke: var(--bare); }
+polyline.buttress { stroke: var(--buttress); }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: .9rem; }
 th, td { text-align: right; padding: .2rem .5rem; border-bottom: 1px solid var(--line); }
 th:nth-child(-n+2), td:nth-child(-n+2) { text-align: left; }
@@ -113,7 +114,7 @@ fn bars(
 
 /// The success of each arm, second by second.
 fn lines(page: &mut String, timeline: &Timeline) {
-    begin_chart(page, "The same over the run: share of the calls that began in each second", 100.0, "%");
+    begin_chart(page, "Calls answered whole and in time, by the second in which they began", 100.0, "%");
     let seconds = timeline.success(0).count().max(2) - 1;
     for (index, arm) in Arm::NAMES.iter().enumerate() {
         let _ = write!(page, "<polyline class=\"{arm}\" points=\"");
