@@ -35,7 +35,7 @@ type Heard = Arc<Mutex<Vec<(usize, Ended)>>>;
 
 fn hook(completion: &Completion, number: usize, heard: &Heard) {
     let heard = heard.clone();
-    completion.on_end(move |ended| heard.lock().unwrap().push((number, *ended)));
+    completion.on_end(move |ended| heard.lock().expect("no hook panics").push((number, *ended)));
 }
 
 proptest! {

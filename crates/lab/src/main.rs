@@ -1,0 +1,2 @@
+//! Experiments and benchmarks of Buttress's layers, beside their peers.
+fn main() {}

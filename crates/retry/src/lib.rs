@@ -1,0 +1,1 @@
+//! A jittered retry policy for tower that reads what the provider said.
