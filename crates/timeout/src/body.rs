@@ -129,10 +129,8 @@ impl Watcher {
         if self.ended().is_some_and(|outcome| outcome.is_success()) {
             return None;
         }
-        if let Some(meter) = self.meter.take()
-            && meter.phase != Phase::Idle
-        {
-            self.vigil.record(meter.spent());
+        if let Some(meter) = self.meter.take() {
+            self.vigil.record_cut_off(due, meter.spent());
         }
         let error = self.vigil.elapsed(due);
         if let Some(completion) = &self.completion {

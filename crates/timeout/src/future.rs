@@ -56,7 +56,7 @@ where
         let Some(due) = this.vigil.due() else { return Poll::Pending };
         ready!(this.alarm.poll_until(due.at, cx));
         let error = this.vigil.elapsed(due);
-        this.vigil.record_cut_off(due);
+        this.vigil.record_cut_off(due, this.vigil.age());
         this.inner.set(None);
         Poll::Ready(Err(error.into()))
     }

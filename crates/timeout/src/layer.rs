@@ -52,6 +52,9 @@ use crate::{
 /// the call failed, and with what usage. An answer whose end was seen is never turned into an error: if only the
 /// connection stays open, the body ends when the limit is over.
 ///
+/// Each limit that is over is also a `tracing` event at debug level, with the fields `phase`, `limit_ms`, `bytes` and
+/// `sent`.
+///
 /// # State
 ///
 /// The learnt limits are shared by all clones of a layer and all services it makes. A call holds nothing but its

@@ -35,7 +35,7 @@ pub struct Timeouts {
 impl Default for Timeouts {
     /// A total of 10 minutes, and nothing else.
     ///
-    /// Ten minutes is what the OpenAI and Anthropic clients allow a call. The other limits depend on the model, so nobody
+    /// Ten minutes is the OpenAI and Anthropic clients' own time-out. The other limits depend on the model, so nobody
     /// gets them unasked: a reasoning model may well be silent for a minute.
     fn default() -> Self {
         Timeouts { total: Some(Duration::from_secs(10 * 60)), first_content: None, idle: None, answer: None }

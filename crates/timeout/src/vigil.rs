@@ -159,10 +159,11 @@ impl Vigil {
         self.record(first.unwrap_or_else(|| self.age()));
     }
 
-    /// Remembers how long a call was waited for in vain; what it was waited for would have taken longer still.
-    pub(crate) fn record_cut_off(&self, due: Due) {
-        if due.phase != Phase::Idle && !(self.stream && self.last_content_at().is_some()) {
-            self.record(self.age());
+    /// Remembers how long a call was waited for in vain, if it was for as long as this layer waits: what was cut off
+    /// earlier, by somebody's short deadline, says nothing of the provider.
+    pub(crate) fn record_cut_off(&self, due: Due, waited: Duration) {
+        if matches!(due.phase, Phase::FirstContent | Phase::Answer) {
+            self.record(waited);
         }
     }
 
