@@ -176,16 +176,43 @@ async fn the_end_marker_may_lie_in_the_held_part() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_the_error_the_body_has_ended() {
-    let mut body = stream(&layer(idle(SECOND)), shaped(true), Script::new([(0.0, Step::Content("x"))]))
-        .await
-        .into_body();
+async fn with_the_error_the_call_has_ended_and_the_connection_is_gone() {
+    let script = Script::new([(0.0, Step::Content("x"))]);
+    let dropped = script.dropped.clone();
+    let response = stream(&layer(idle(SECOND)), shaped(true), script).await;
+    let told = Told::of(&response, &dropped);
+    let mut body = response.into_body();
     assert!(body.frame().await.unwrap().is_ok());
     assert!(!body.is_end_stream());
     assert!(body.frame().await.unwrap().is_err());
+    // All this while the reader still holds the body.
+    assert!(dropped.load(Relaxed));
+    assert_eq!(told.get().unwrap().0.outcome, failed(Kind::Broken));
     assert!(body.is_end_stream());
     assert_eq!(body.size_hint().exact(), Some(0));
     assert!(body.frame().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_body_of_one_attempt_is_not_kept_alive_by_the_content_of_another() {
+    let two_attempts = async |request: Request| {
+        let call = crate::support::progress(&request);
+        let (winner, other) = (call.child(), call.child());
+        winner.mark_sent();
+        winner.mark_received(4, 1);
+        other.mark_sent();
+        tokio::spawn(async move {
+            loop {
+                sleep(SECOND).await;
+                other.mark_received(100, 1);
+            }
+        });
+        Ok(Script::new((0..100).map(|n| (f64::from(n), Step::Ping(":")))).respond(winner))
+    };
+    let response = call(&layer(idle(5 * SECOND)), shaped(true), two_attempts).await.unwrap();
+    let (text, took) = read(response).await;
+    assert_eq!(says(&text.unwrap_err()).0, Phase::Idle);
+    assert_eq!(took, 5 * SECOND);
 }
 
 #[tokio::test(start_paused = true)]

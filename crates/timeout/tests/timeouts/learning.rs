@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use buttress_call::{BoxError, Kind};
+use buttress_call::{BoxError, Completion, Kind};
 use buttress_timeout::{TimeLimit, TimeoutLayer, Timeouts};
 use tokio::time::sleep;
 
@@ -116,7 +116,8 @@ async fn a_provider_that_became_slower_than_the_limit_gets_a_longer_one() {
 async fn failures_and_short_deadlines_teach_nothing() {
     let layer = adaptive();
     streams(&layer, 1.5).await;
-    for _ in 0..200 {
+    // Enough of them to be all but the last 5 %.
+    for _ in 0..600 {
         let fails = async |_| {
             Err(buttress_call::Error::new(Kind::RateLimited, buttress_call::Origin::Upstream, "no").into())
         };
@@ -145,4 +146,21 @@ async fn a_slow_reader_teaches_nothing_of_the_provider() {
         read(response).await.0.unwrap();
     }
     assert_eq!(layer.answer_now(), Some(3 * SECOND));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_turned_out_to_be_a_failure_teaches_nothing() {
+    let layer = adaptive();
+    for _ in 0..20 {
+        let fails = async |request: Request| {
+            progress(&request).mark_sent();
+            let mut response = Script::new([(0.1, Step::Ping("error")), (0.1, Step::Close)]).respond_plain();
+            let (completion, ender) = Completion::pair(progress(&request));
+            ender.end(Kind::Server.into());
+            response.extensions_mut().insert(completion);
+            Ok(response)
+        };
+        read(call(&layer, shaped(false), fails).await.unwrap()).await.0.unwrap();
+    }
+    assert_eq!(layer.answer_now(), Some(10 * SECOND));
 }
