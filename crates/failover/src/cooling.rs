@@ -188,3 +188,76 @@ fn needs_probe(kind: Kind) -> bool {
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::OnceLock;
+
+    use tokio::time::advance;
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn state() -> Arc<State> {
+        Arc::new(State { name: "a".into(), gate: OnceLock::new(), cooler: Cooler::new() })
+    }
+
+    fn limited(hint: Duration) -> Failure {
+        Failure::new(Kind::RateLimited).with_retry_after(Some(hint))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_has_ended_costs_the_next_call_neither_clock_nor_lock() {
+        let (state, model) = (state(), Arc::from("m"));
+        state.cooler.cool(limited(SECOND), None);
+        state.cooler.cool(Kind::NotFound.into(), Some(&model));
+        advance(300 * SECOND).await;
+        let seen = state.cooler.seen(Some(&model));
+        assert!(seen.any());
+        assert_eq!(state.cooler.look(seen), Look::InService);
+        assert!(!state.cooler.seen(Some(&model)).any());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_success_ends_the_cooling_that_it_saw_and_no_later_one() {
+        let state = state();
+        state.cooler.cool(limited(SECOND), None);
+        let seen = state.cooler.seen(None);
+        state.cooler.cool(limited(2 * SECOND), None);
+        state.cooler.recovered(seen, None);
+        assert!(state.cooler.seen(None).any());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_probe_is_not_given_for_a_cooling_that_another_probe_has_settled() {
+        let state = state();
+        state.cooler.cool(Kind::Quota.into(), None);
+        advance(300 * SECOND).await;
+        let seen = state.cooler.seen(None);
+        drop(Probe::take(&state, seen).expect("nobody else has it"));
+        state.cooler.cool(Kind::Quota.into(), None);
+        assert!(Probe::take(&state, seen).is_none());
+        advance(300 * SECOND).await;
+        assert!(Probe::take(&state, state.cooler.seen(None)).is_some(), "the slot was given back");
+    }
+
+    #[test]
+    fn every_kind_survives_the_word() {
+        for kind in Kind::ALL {
+            let cooldown = Cooldown::of(word(1500, kind), 500);
+            assert_eq!(cooldown, Some(Cooldown { kind, remaining: SECOND }));
+            assert_eq!(Cooldown::of(word(500, kind), 500), None);
+        }
+        assert!(word(2, Kind::Connect) > word(1, Kind::Rejected), "the later end is the larger word");
+    }
+
+    #[test]
+    fn a_model_cooled_twice_keeps_the_longer_time() {
+        let (models, model) = (Models::default(), Arc::from("m"));
+        for end in [7, 9, 8] {
+            models.cool(&model, word(end, Kind::NotFound), 0);
+        }
+        assert_eq!(models.word(Some(&model)), word(9, Kind::NotFound));
+    }
+}

@@ -104,7 +104,9 @@ async fn a_dropped_probe_returns_the_slot() {
     advance(LONG).await;
     let mut probe = spawn(fleet.clone().oneshot(Ask::default()));
     assert!(probe.poll().is_pending());
+    let polls = a.readiness_polls();
     assert_eq!((a.calls(), ask(&fleet).await.unwrap()), (2, "b"));
+    assert_eq!(a.readiness_polls(), polls, "nor is it asked whether it is ready");
     drop(probe);
     assert_eq!(ask(&fleet).await.unwrap(), "a");
 }

@@ -77,6 +77,54 @@ async fn a_cooling_that_ends_while_others_are_waited_for_ends_the_wait() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_target_whose_cooling_ended_is_waited_for_beside_those_that_were() {
+    let (a, b) = (Scripted::serves("a").next(hinted(Kind::RateLimited, 30)), Scripted::serves("b"));
+    let fleet = fleet([&a, &b]);
+    assert_eq!(ask(&fleet).await.unwrap(), "b");
+    let (a, b) = (a.unready(), b.unready());
+    let mut call = spawn(fleet.clone().oneshot(Ask::default()));
+    assert!(call.poll().is_pending());
+    assert_eq!((a.spare_clones(), b.spare_clones()), (0, 1));
+    advance(secs(30)).await;
+    assert!(call.is_woken() && call.poll().is_pending());
+    assert_eq!((a.spare_clones(), b.spare_clones()), (1, 1));
+    assert!(!call.is_woken());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_beside_a_probe_under_way_does_not_spin() {
+    let (a, b) = (Scripted::always("a", Act::Hang).next(Kind::Quota), Scripted::serves("b"));
+    let fleet = fleet([&a, &b]);
+    assert_eq!(ask(&fleet).await.unwrap(), "b");
+    advance(secs(300)).await;
+    let mut probe = spawn(fleet.clone().oneshot(Ask::default()));
+    assert!(probe.poll().is_pending());
+    let b = b.unready();
+    let polls = b.readiness_polls();
+    let mut call = spawn(fleet.clone().oneshot(Ask::default()));
+    assert!(call.poll().is_pending());
+    assert!(!call.is_woken());
+    assert_eq!(b.readiness_polls(), polls + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_cools_while_it_is_waited_for_is_not_called() {
+    let a = Scripted::always("a", Kind::Server);
+    let b = Scripted::serves("b").next(Act::FailAfter(secs(5), Kind::Quota.into()));
+    let fleet = fleet([&a, &b]);
+    let mut early = spawn(fleet.clone().oneshot(Ask::default()));
+    assert!(early.poll().is_pending());
+    let b = b.unready();
+    let mut call = spawn(fleet.clone().oneshot(Ask::default()));
+    assert!(call.poll().is_pending());
+    advance(secs(5)).await;
+    assert!(early.poll().is_ready());
+    b.becomes_ready();
+    let std::task::Poll::Ready(Err(error)) = call.poll() else { panic!("it was called") };
+    assert_eq!(error.to_string(), "no target served: a: server; b: cooling after quota, 300s left");
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_failover_itself_is_always_ready_and_takes_nothing() {
     let a = Scripted::serves("a").unready();
     let mut fleet = fleet([&a]);
