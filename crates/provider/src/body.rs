@@ -13,7 +13,10 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
 
-use crate::reader::{Reader, Step};
+use crate::{
+    endpoint::Endpoint,
+    reader::{Reader, Step},
+};
 
 /// How long the transport may take to end after the answer's end marker. Its own end frees the connection for the
 /// next call; a server that keeps it open must not keep the caller waiting.
@@ -27,7 +30,7 @@ const LINGER: Duration = Duration::from_millis(500);
 /// the call failed. The client's own body is dropped before the completion fires.
 pub struct ProviderBody<B> {
     reader: Reader<B>,
-    provider: Arc<str>,
+    provider: Arc<Endpoint>,
     ender: Option<Ender>,
     /// What the caller gets after the bytes that are still held.
     error: Option<BoxError>,
@@ -40,7 +43,7 @@ where
     B::Error: Into<BoxError>,
 {
     /// The body of an answer that is let through, and its completion. A `finished` answer is all held, and has ended.
-    pub(crate) fn new(reader: Reader<B>, provider: Arc<str>, finished: bool) -> (Self, Completion) {
+    pub(crate) fn new(reader: Reader<B>, provider: Arc<Endpoint>, finished: bool) -> (Self, Completion) {
         let (completion, ender) = Completion::pair(reader.progress().clone());
         let mut body = ProviderBody { reader, provider, ender: Some(ender), error: None, linger: None };
         if finished {
@@ -154,6 +157,6 @@ impl<B> Drop for ProviderBody<B> {
 
 impl<B> fmt::Debug for ProviderBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ProviderBody").field("provider", &self.provider).finish_non_exhaustive()
+        f.debug_struct("ProviderBody").field("provider", &self.provider.name).finish_non_exhaustive()
     }
 }

@@ -1,11 +1,13 @@
 //! What can be wrong with an answer whose head said 200, and the errors it turns into.
 
-use std::{error::Error as StdError, fmt, sync::Arc};
+use std::{error::Error as StdError, fmt};
 
 use buttress_call::{BoxError, Charging, Error, Failure, Kind, Limits, Origin, Upstream, Usage};
 use buttress_wire::ApiError;
 use bytes::Bytes;
 use http::response;
+
+use crate::endpoint::Endpoint;
 
 /// What was wrong.
 #[derive(Debug)]
@@ -30,15 +32,22 @@ pub(crate) enum Broken {
 
 impl Broken {
     /// The error of a call of which the caller has seen nothing yet.
-    pub(crate) fn before_content(self, provider: &Arc<str>) -> Error {
+    pub(crate) fn before_content(self, provider: &Endpoint) -> Error {
         match self {
             Broken::Api(error) => of_api(provider, *error),
-            broken => broken.into_error(provider, Kind::Broken.into()),
+            broken => {
+                let failure = match &broken {
+                    // A layer of ours below knows better why it broke the answer off.
+                    Broken::Transport(source) => buttress_call::find(source).map(Error::failure),
+                    _ => None,
+                };
+                broken.into_error(provider, failure.unwrap_or(Kind::Broken.into()))
+            }
         }
     }
 
     /// The error at the end of a body of which the caller has seen a part: whatever was wrong, the answer is broken.
-    pub(crate) fn after_content(self, provider: &Arc<str>, usage: Option<Usage>) -> Error {
+    pub(crate) fn after_content(self, provider: &Endpoint, usage: Option<Usage>) -> Error {
         let hint = match &self {
             Broken::Api(error) => error.failure.retry_after,
             _ => None,
@@ -46,12 +55,12 @@ impl Broken {
         self.into_error(provider, Failure::new(Kind::Broken).with_retry_after(hint)).with_usage(usage)
     }
 
-    fn into_error(self, provider: &Arc<str>, failure: Failure) -> Error {
+    fn into_error(self, provider: &Endpoint, failure: Failure) -> Error {
         let origin = match self {
             Broken::Api(_) => Origin::Upstream,
             _ => Origin::Transport,
         };
-        let message = format!("{provider}: {self}");
+        let message = format!("{}: {self}", provider.name);
         let error = Error::new(failure, origin, message);
         match self {
             Broken::Api(api) => error.with_code(api.code.clone()).with_source(of_api(provider, *api)),
@@ -85,17 +94,18 @@ impl fmt::Display for Broken {
 }
 
 /// The error that an error answer is, without its answer.
-pub(crate) fn of_api(provider: &Arc<str>, error: ApiError) -> Error {
+pub(crate) fn of_api(provider: &Endpoint, error: ApiError) -> Error {
     let what = error.code.as_deref().unwrap_or_else(|| error.failure.kind.as_str());
     // The provider's text stays out of the message: some repeat parts of the prompt or of the key.
-    let message = format!("{provider}: {what}");
+    let message = format!("{}: {what}", provider.name);
     Error::new(error.failure, Origin::Upstream, message)
         .with_code(error.code)
-        .with_source(Said(error.message))
+        .with_source(Said(provider.without_key(error.message)))
 }
 
 /// What the provider said, in its own words: the source of an error that it answered with.
-#[derive(Debug)]
+///
+/// Its text may quote the request. The key, should the provider repeat it, is taken out; `Debug` leaves out all of it.
 pub struct Said(Box<str>);
 
 impl Said {
@@ -111,15 +121,21 @@ impl fmt::Display for Said {
     }
 }
 
+impl fmt::Debug for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Said({} bytes)", self.0.len())
+    }
+}
+
 impl StdError for Said {}
 
 /// The error of a client that got no answer. One that a layer of ours made below passes unchanged.
-pub(crate) fn of_transport(provider: &Arc<str>, source: BoxError) -> BoxError {
+pub(crate) fn of_transport(provider: &Endpoint, source: BoxError) -> BoxError {
     if buttress_call::find(&source).is_some() {
         return source;
     }
     let failure = buttress_call::failure(&source);
-    let message = format!("{provider}: no answer: {}", root(&*source));
+    let message = format!("{}: no answer: {}", provider.name, root(&*source));
     Error::new(failure, Origin::Transport, message).with_source(source).into()
 }
 

@@ -5,18 +5,19 @@ use std::{collections::HashMap, fmt, sync::Arc};
 use buttress_call::{Call, Shape};
 use buttress_wire::{Dialect, Edit};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Uri, header, request, uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version, header, request, uri};
 
 /// Headers that carry credentials: the caller's are not the provider's.
-const CREDENTIALS: [HeaderName; 4] = [
+const CREDENTIALS: [HeaderName; 5] = [
     header::AUTHORIZATION,
     HeaderName::from_static("x-api-key"),
     HeaderName::from_static("api-key"),
+    HeaderName::from_static("x-goog-api-key"),
     header::COOKIE,
 ];
 
 /// Headers that the client makes anew for its own connection and body.
-const CONNECTION: [HeaderName; 8] = [
+const CONNECTION: [HeaderName; 10] = [
     header::HOST,
     header::CONTENT_LENGTH,
     header::CONNECTION,
@@ -25,6 +26,8 @@ const CONNECTION: [HeaderName; 8] = [
     header::TRANSFER_ENCODING,
     header::UPGRADE,
     HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    header::PROXY_AUTHORIZATION,
 ];
 
 pub(crate) struct Endpoint {
@@ -39,6 +42,8 @@ pub(crate) struct Endpoint {
     /// Set in any case.
     pub(crate) headers: HeaderMap,
     pub(crate) credentials: Option<(HeaderName, HeaderValue)>,
+    /// Taken out of whatever the provider says.
+    pub(crate) key: Option<Box<str>>,
     pub(crate) models: HashMap<Box<str>, Box<str>>,
     pub(crate) ask_usage: bool,
 }
@@ -52,30 +57,45 @@ pub(crate) struct Asked {
     pub(crate) hide_usage: bool,
     /// The caller itself allowed an encoding, so an encoded answer is its own business.
     pub(crate) encoding_allowed: bool,
+    pub(crate) expected: Expected,
+}
+
+/// What may come as an answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Expected {
+    /// A chat's: its streams are the dialect's.
+    #[default]
+    Chat,
+    /// Another one's: its streams, if there are any, are of a form that is not known here.
+    Other,
+    /// No body at all.
+    Nothing,
 }
 
 impl Endpoint {
     /// Makes the request this provider's own. A body that is not a JSON object goes out as it is: the provider says
     /// what is wrong with it.
     pub(crate) fn rewrite(&self, parts: &mut request::Parts, body: Bytes) -> (Bytes, Asked) {
-        if let Some(uri) = self.uri(&parts.uri) {
-            parts.uri = uri;
-        }
+        // Also where it cannot be: the key must not go where the caller's own URI points.
+        parts.uri = self.uri(&parts.uri).unwrap_or_else(|| self.root());
+        // That of the caller's connection; the client has its own.
+        parts.version = Version::default();
+        let expected = self.expected(&parts.method, parts.uri.path());
         let encoding_allowed = self.headers(&mut parts.headers);
         let json = !body.is_empty() && is_json(&parts.headers);
         let shape = json.then(|| self.shape(parts, &body)).flatten();
         let Some(shape) = shape else {
-            return (body, Asked { encoding_allowed, ..Asked::default() });
+            return (body, Asked { encoding_allowed, expected, ..Asked::default() });
         };
         let model = shape.model.as_deref().and_then(|model| self.models.get(model));
         let mut edit = Edit::new();
         edit.model = model.map(|model| &**model);
-        edit.ask_usage = self.ask_usage && shape.stream;
+        edit.ask_usage = self.ask_usage && shape.stream && expected == Expected::Chat;
         let (body, hide_usage) = match buttress_wire::edit(self.dialect, &body, &edit) {
             Ok(edited) => (edited.body, edited.usage_asked),
             Err(_) => (body, false),
         };
-        (body, Asked { stream: shape.stream, hide_usage, encoding_allowed })
+        (body, Asked { stream: shape.stream, hide_usage, encoding_allowed, expected })
     }
 
     /// The caller's path under this provider's address; `/` means where its chat lives.
@@ -103,6 +123,36 @@ impl Endpoint {
             .ok()
     }
 
+    /// The address without a path, which no API answers.
+    fn root(&self) -> Uri {
+        let mut parts = uri::Parts::default();
+        parts.scheme = Some(self.scheme.clone());
+        parts.authority = Some(self.authority.clone());
+        parts.path_and_query = Some(uri::PathAndQuery::from_static("/"));
+        Uri::from_parts(parts).unwrap_or_default()
+    }
+
+    fn expected(&self, method: &Method, path: &str) -> Expected {
+        let chat = match self.dialect {
+            Dialect::Anthropic => path.ends_with("/messages"),
+            // Not OpenAI's Responses, audio or images, whose streams have other events.
+            _ => path.contains("chat") || path.contains("completion"),
+        };
+        match *method {
+            Method::HEAD => Expected::Nothing,
+            _ if chat => Expected::Chat,
+            _ => Expected::Other,
+        }
+    }
+
+    /// A text without the key.
+    pub(crate) fn without_key(&self, text: Box<str>) -> Box<str> {
+        match self.key.as_deref().filter(|key| text.contains(key)) {
+            Some(key) => text.replace(key, "***").into(),
+            None => text,
+        }
+    }
+
     /// Sets this provider's headers; says whether the caller had allowed an encoding.
     fn headers(&self, headers: &mut HeaderMap) -> bool {
         for name in CONNECTION {
@@ -111,13 +161,15 @@ impl Endpoint {
         for (name, value) in &self.defaults {
             headers.entry(name).or_insert_with(|| value.clone());
         }
+        if self.credentials.is_some() || CREDENTIALS.iter().any(|name| self.headers.contains_key(name)) {
+            for name in CREDENTIALS {
+                headers.remove(name);
+            }
+        }
         for (name, value) in &self.headers {
             headers.insert(name, value.clone());
         }
         if let Some((name, value)) = &self.credentials {
-            for name in CREDENTIALS {
-                headers.remove(name);
-            }
             headers.insert(name, value.clone());
         }
         let identity = HeaderValue::from_static("identity");
@@ -233,7 +285,9 @@ mod tests {
         assert_eq!(json["model"], "qwen");
         assert_eq!(json["stream_options"]["include_usage"], true);
         assert!(String::from_utf8_lossy(&body).contains("\"seed\":1.0"));
-        assert_eq!(asked, Asked { stream: true, hide_usage: true, encoding_allowed: false });
+        let want =
+            Asked { stream: true, hide_usage: true, encoding_allowed: false, expected: Expected::Chat };
+        assert_eq!(asked, want);
         let shape = Call::get(&parts.extensions).unwrap().shape().unwrap();
         assert_eq!(shape.model.as_deref(), Some("gpt"), "the caller's own word for it");
     }

@@ -4,13 +4,13 @@ use std::{
     future::Future,
     pin::Pin,
     task::{Context, Poll, ready},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use buttress_call::{BoxError, Limits, Progress};
 use buttress_wire::{ApiError, Decoder};
 use bytes::Bytes;
-use http::{HeaderMap, Response, header, response};
+use http::{HeaderMap, Response, StatusCode, header, response};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tokio::time::{Sleep, sleep};
@@ -18,7 +18,7 @@ use tokio::time::{Sleep, sleep};
 use crate::{
     Commit, ProviderBody,
     broken::{self, Broken},
-    endpoint::Asked,
+    endpoint::{Asked, Expected},
     hide::Hide,
     layer::Config,
     reader::{Decoding, Reader, Step},
@@ -26,7 +26,9 @@ use crate::{
 
 /// What is kept of an error answer's body; the rest is not read.
 const MAX_ERROR_BODY: usize = 64 << 10;
-/// What may come before the first content.
+/// How long an error answer's body may take. The status has said the most.
+const ERROR_BODY: Duration = Duration::from_secs(5);
+/// What may come before the first content, and before the event that carries it.
 const MAX_PRELUDE: usize = 1 << 20;
 
 pin_project! {
@@ -87,7 +89,7 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let provider = &this.config.endpoint.name;
+        let provider = &this.config.endpoint;
         if let StateProj::Sent { future } = this.state.as_mut().project() {
             let response =
                 ready!(future.poll(cx)).map_err(|error| broken::of_transport(provider, error.into()))?;
@@ -95,10 +97,14 @@ where
             this.state.set(State::Holding);
         }
         let held = this.answer.as_mut().expect("a future is not polled after it is ready");
-        let end = match poll_held(held, cx) {
+        let end = match poll_held(held, this.config.max_event, cx) {
             Poll::Ready(end) => end,
             Poll::Pending => {
-                let Until::Commit(Commit::FirstContent { within }) = held.until else { return Poll::Pending };
+                let within = match held.until {
+                    Until::Commit(Commit::FirstContent { within }) => within,
+                    Until::Error => ERROR_BODY,
+                    Until::Commit(_) => return Poll::Pending,
+                };
                 if let StateProj::Holding = this.state.as_mut().project() {
                     this.state.set(State::Waiting { within: sleep(within) });
                 }
@@ -135,8 +141,10 @@ where
         drop(source);
         return Err(fail(config, parts, Bytes::new(), broken, progress));
     }
-    let form = form(&parts.headers, asked);
-    let (decoding, commit) = match form {
+    let encoded = encoding(&parts.headers).is_some();
+    let (decoding, commit) = match form(&parts, asked) {
+        // Nobody can see into it, and nobody should wait for all of it.
+        Form::Stream if encoded || asked.expected != Expected::Chat => (Decoding::Opaque, config.stream),
         Form::Stream => {
             let decoder = Box::new(Decoder::new(config.endpoint.dialect).max_event(config.max_event));
             let hide = asked.hide_usage.then(|| Hide::new(config.max_event));
@@ -145,7 +153,7 @@ where
             }
             (Decoding::Stream { decoder, hide }, config.stream)
         }
-        Form::Json if matches!(config.whole, Commit::End { .. }) => {
+        Form::Json if !encoded && matches!(config.whole, Commit::End { .. }) => {
             (Decoding::Whole(config.endpoint.dialect), config.whole)
         }
         Form::Json | Form::Other => (Decoding::Opaque, config.whole),
@@ -161,20 +169,21 @@ enum Form {
     Other,
 }
 
-fn form(headers: &HeaderMap, asked: Asked) -> Form {
-    if encoding(headers).is_some() {
+fn form(parts: &response::Parts, asked: Asked) -> Form {
+    let bodiless = matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT);
+    if bodiless || asked.expected == Expected::Nothing {
         return Form::Other;
     }
-    let Some(value) = headers.get(header::CONTENT_TYPE) else {
+    let Some(value) = parts.headers.get(header::CONTENT_TYPE) else {
         return if asked.stream { Form::Stream } else { Form::Json };
     };
-    let media_type = value.as_bytes().split(|b| *b == b';').next().unwrap_or_default().trim_ascii();
-    if media_type.eq_ignore_ascii_case(b"text/event-stream") {
-        Form::Stream
-    } else if media_type.to_ascii_lowercase().ends_with(b"json") {
-        Form::Json
-    } else {
-        Form::Other
+    let media_type = value.as_bytes().split(|b| *b == b';').next().unwrap_or_default();
+    match &*media_type.trim_ascii().to_ascii_lowercase() {
+        b"text/event-stream" => Form::Stream,
+        b"application/json" | b"text/json" => Form::Json,
+        // Not those that only end so: `x-ndjson` is many values.
+        other if other.ends_with(b"+json") => Form::Json,
+        _ => Form::Other,
     }
 }
 
@@ -185,30 +194,29 @@ fn encoding(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// Reads until the answer may be judged: `true` if all of it is there.
-fn poll_held<B>(held: &mut Held<B>, cx: &mut Context<'_>) -> Poll<Result<bool, Broken>>
+fn poll_held<B>(held: &mut Held<B>, max_event: usize, cx: &mut Context<'_>) -> Poll<Result<bool, Broken>>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<BoxError>,
 {
     let Held { reader, until, .. } = held;
+    let max_prelude = MAX_PRELUDE.saturating_add(max_event);
     loop {
+        let prelude = if reader.content() { 0 } else { reader.held_bytes() };
         match *until {
             Until::Error if reader.held_bytes() >= MAX_ERROR_BODY => return Poll::Ready(Ok(false)),
             Until::Error => {}
             Until::Commit(Commit::Head) => return Poll::Ready(Ok(false)),
-            Until::Commit(Commit::FirstContent { .. }) => {
-                if reader.content() || reader.ended() {
-                    return Poll::Ready(Ok(false));
-                }
-                if reader.held_bytes() > MAX_PRELUDE {
-                    return Poll::Ready(Err(Broken::PreludeTooLong { bytes: reader.held_bytes() }));
-                }
+            Until::Commit(Commit::FirstContent { .. }) if reader.content() || reader.ended() => {
+                return Poll::Ready(Ok(false));
             }
+            // The transport's end may lag behind the answer's.
+            Until::Commit(Commit::End { .. }) if reader.ended() => return Poll::Ready(Ok(false)),
+            Until::Commit(_) if prelude > max_prelude => {
+                return Poll::Ready(Err(Broken::PreludeTooLong { bytes: prelude }));
+            }
+            Until::Commit(Commit::FirstContent { .. }) => {}
             Until::Commit(Commit::End { max_bytes }) => {
-                // The transport's end may lag behind the answer's.
-                if reader.ended() {
-                    return Poll::Ready(Ok(false));
-                }
                 if reader.held_bytes() > max_bytes {
                     reader.pass_through();
                     return Poll::Ready(Ok(false));
@@ -237,7 +245,12 @@ where
         (Until::Commit(_), Ok(finished)) => finished,
         (until, end) => {
             let body = reader.join_held();
-            let body = body.slice(..body.len().min(MAX_ERROR_BODY));
+            let body = if body.len() > MAX_ERROR_BODY {
+                // A slice would keep all of it.
+                Bytes::copy_from_slice(&body[..MAX_ERROR_BODY])
+            } else {
+                body
+            };
             reader.drop_source();
             return Err(match (until, end) {
                 (Until::Commit(_), Err(broken)) => fail(config, parts, body, broken, reader.progress()),
@@ -247,7 +260,7 @@ where
         }
     };
     let limits = limits(config, &parts.headers);
-    let (body, completion) = ProviderBody::new(reader, config.endpoint.name.clone(), finished);
+    let (body, completion) = ProviderBody::new(reader, config.endpoint.clone(), finished);
     let mut response = Response::from_parts(parts, body);
     let extensions = response.extensions_mut();
     extensions.insert(completion);
@@ -266,14 +279,16 @@ fn fail(
     broken: Broken,
     progress: &Progress,
 ) -> BoxError {
-    let error = broken.before_content(&config.endpoint.name).with_usage(progress.usage());
+    let error = broken.before_content(&config.endpoint).with_usage(progress.usage());
     with_answer(config, parts, body, error)
 }
 
 /// The error of an answer whose head said so.
 fn error_answer(config: &Config, parts: response::Parts, body: Bytes) -> BoxError {
-    let api = ApiError::from_answer(config.endpoint.dialect, parts.status, &parts.headers, &body, now());
-    with_answer(config, parts, body, broken::of_api(&config.endpoint.name, api))
+    // What is encoded is not words.
+    let words = if encoding(&parts.headers).is_some() { &[][..] } else { &body };
+    let api = ApiError::from_answer(config.endpoint.dialect, parts.status, &parts.headers, words, now());
+    with_answer(config, parts, body, broken::of_api(&config.endpoint, api))
 }
 
 fn with_answer(

@@ -5,7 +5,7 @@ use bytes::{Bytes, BytesMut};
 /// Cuts events out of a stream that passes.
 ///
 /// Only whole events can be cut, so the bytes of an event are kept until it is whole, or longer than the decoder reads.
-/// A keep-alive comment is an event of its own and does not wait.
+/// A keep-alive comment is an event of its own and does not wait; nor do blank lines between events.
 #[derive(Debug)]
 pub(crate) struct Hide {
     /// Bytes of the events that are not whole yet.
@@ -15,11 +15,20 @@ pub(crate) struct Hide {
     /// What may pass.
     out: BytesMut,
     max_event: usize,
+    /// The last event ended in CR: a LF that follows shares its fate.
+    after_cr: Option<Fate>,
+}
+
+/// What becomes of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Passes,
+    Hidden,
 }
 
 impl Hide {
     pub(crate) fn new(max_event: usize) -> Self {
-        Hide { partial: BytesMut::new(), start: 0, out: BytesMut::new(), max_event }
+        Hide { partial: BytesMut::new(), start: 0, out: BytesMut::new(), max_event, after_cr: None }
     }
 
     /// More of the stream arrived.
@@ -29,9 +38,12 @@ impl Hide {
 
     /// An event ends at this position of the stream.
     pub(crate) fn event(&mut self, position: u64, hidden: bool) {
-        let len = usize::try_from(position.saturating_sub(self.start)).unwrap_or(usize::MAX);
-        let event = self.partial.split_to(len.min(self.partial.len()));
-        self.start = position;
+        self.pass_blank(position);
+        let event = self.split_to(position);
+        if !event.is_empty() {
+            let fate = if hidden { Fate::Hidden } else { Fate::Passes };
+            self.after_cr = event.ends_with(b"\r").then_some(fate);
+        }
         if !hidden {
             self.out.unsplit(event);
         }
@@ -39,6 +51,7 @@ impl Hide {
 
     /// What may pass by now.
     pub(crate) fn take(&mut self) -> Bytes {
+        self.pass_blank(u64::MAX);
         if self.partial.len() > self.max_event {
             // The decoder has given up on this event.
             self.pass_partial();
@@ -48,16 +61,32 @@ impl Hide {
 
     /// The stream ended: what is left of it.
     pub(crate) fn close(&mut self, hidden: bool) -> Bytes {
-        if hidden {
-            self.partial.clear();
-        }
-        self.pass_partial();
+        self.event(u64::MAX, hidden);
         self.take()
     }
 
     fn pass_partial(&mut self) {
-        self.start += self.partial.len() as u64;
-        self.out.unsplit(self.partial.split());
+        self.event(u64::MAX, false);
+    }
+
+    /// Passes the blank lines before an event. (Those inside one that is passed in parts pass as well.)
+    fn pass_blank(&mut self, position: u64) {
+        if self.partial.first() == Some(&b'\n') && self.after_cr.take() == Some(Fate::Hidden) {
+            let _ = self.split_to(self.start + 1);
+        }
+        let blank = self.partial.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count() as u64;
+        if blank > 0 {
+            self.after_cr = None;
+            let blank = self.split_to(position.min(self.start + blank));
+            self.out.unsplit(blank);
+        }
+    }
+
+    fn split_to(&mut self, position: u64) -> BytesMut {
+        let len = usize::try_from(position.saturating_sub(self.start)).unwrap_or(usize::MAX);
+        let event = self.partial.split_to(len.min(self.partial.len()));
+        self.start += event.len() as u64;
+        event
     }
 }
 
@@ -77,6 +106,30 @@ mod tests {
         hide.extend(b"bb");
         hide.event(9, false);
         assert_eq!(hide.take(), "bbb");
+    }
+
+    #[test]
+    fn blank_lines_between_events_pass_at_once() {
+        let mut hide = Hide::new(100);
+        hide.extend(b"\n\r\n");
+        assert_eq!(hide.take(), "\n\r\n");
+        hide.extend(b"\nHH");
+        hide.event(6, true);
+        assert_eq!(hide.take(), "\n");
+    }
+
+    #[test]
+    fn the_lf_of_a_split_crlf_shares_the_fate_of_its_event() {
+        for (hidden, kept) in [(true, "\nb"), (false, "H\r\n\nb")] {
+            let mut hide = Hide::new(100);
+            hide.extend(b"H\r");
+            hide.event(2, hidden);
+            let mut out = hide.take().to_vec();
+            hide.extend(b"\n\nb");
+            hide.event(5, false);
+            out.extend_from_slice(&hide.take());
+            assert_eq!(out, kept.as_bytes());
+        }
     }
 
     #[test]

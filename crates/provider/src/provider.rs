@@ -1,6 +1,6 @@
 //! Who the provider is: where it lives, what it speaks, how it wants to be asked.
 
-use std::{collections::HashMap, fmt, sync::Arc};
+use std::{borrow::Cow, collections::HashMap, fmt, sync::Arc};
 
 use buttress_wire::Dialect;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, header, uri};
@@ -77,13 +77,14 @@ impl Provider {
         self
     }
 
-    /// The API key. Credentials that the caller's request carries are then removed. Without a key they pass through.
+    /// The API key. Credentials that the caller's request carries are then removed, as they are if a
+    /// [`header`](Self::header) of this provider is one that carries credentials. Otherwise they pass through.
     pub fn api_key(mut self, key: impl Into<String>) -> Self {
         self.api_key = Some(key.into());
         self
     }
 
-    /// A header for every request, in place of the caller's own of that name.
+    /// A header for every request, in place of the caller's own of that name. Its value is treated as a secret.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
@@ -112,9 +113,13 @@ impl Provider {
         if self.name.is_empty() {
             return Err(invalid("name", "", "it must not be empty"));
         }
-        let base = self.base_url.as_str();
-        let parts =
-            base.parse::<Uri>().map_err(|_| invalid("base URL", base, "it is not a URL"))?.into_parts();
+        // Errors show it without what may be a secret.
+        let base = &*printable(&self.base_url);
+        let parts = self
+            .base_url
+            .parse::<Uri>()
+            .map_err(|_| invalid("base URL", base, "it is not a URL"))?
+            .into_parts();
         let scheme = parts
             .scheme
             .filter(|scheme| *scheme == uri::Scheme::HTTP || *scheme == uri::Scheme::HTTPS)
@@ -128,8 +133,7 @@ impl Provider {
             return Err(invalid("base URL", base, "it must not have a query"));
         }
         if authority.as_str().contains('@') {
-            // The value is left out: it is a secret.
-            return Err(invalid("base URL", "", "it must not hold credentials; use api_key"));
+            return Err(invalid("base URL", base, "it must not hold credentials; use api_key"));
         }
         let base_path = path.map_or_else(String::new, |path| path.path().trim_end_matches('/').to_owned());
         let mut defaults = HeaderMap::new();
@@ -140,8 +144,9 @@ impl Provider {
         for (name, value) in &self.headers {
             let parsed =
                 name.parse::<HeaderName>().map_err(|_| invalid("header name", name, "it is not one"))?;
-            let value = HeaderValue::from_str(value)
+            let mut value = HeaderValue::from_str(value)
                 .map_err(|_| invalid("value of header", name, "it has characters that no header may have"))?;
+            value.set_sensitive(true);
             headers.insert(parsed, value);
         }
         let credentials = self.api_key.as_deref().map(|key| {
@@ -167,6 +172,7 @@ impl Provider {
         Ok(Endpoint {
             models: models.collect::<Result<_, _>>()?,
             credentials: credentials.transpose()?,
+            key: self.api_key.as_deref().map(|key| key.trim().into()),
             name: self.name.clone(),
             dialect: self.dialect,
             scheme,
@@ -179,11 +185,25 @@ impl Provider {
     }
 }
 
+/// A URL without what may be a secret in it: credentials before the host, and the query.
+fn printable(url: &str) -> Cow<'_, str> {
+    let (address, query) = match url.find(['?', '#']) {
+        Some(at) => (&url[..at], format!("{}***", &url[at..=at])),
+        None => (url, String::new()),
+    };
+    let start = address.find("//").map_or(0, |at| at + 2);
+    match address[start..].rfind('@') {
+        Some(at) => Cow::Owned(format!("{}***{}{query}", &address[..start], &address[start + at..])),
+        None if query.is_empty() => Cow::Borrowed(url),
+        None => Cow::Owned(format!("{address}{query}")),
+    }
+}
+
 impl fmt::Debug for Provider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Provider")
             .field("name", &self.name)
-            .field("base_url", &self.base_url)
+            .field("base_url", &printable(&self.base_url))
             .field("dialect", &self.dialect)
             .field("api_key", &self.api_key.as_ref().map(|_| "hidden"))
             .field("headers", &self.headers.iter().map(|(name, _)| name).collect::<Vec<_>>())
@@ -224,8 +244,7 @@ mod tests {
 
     #[test]
     fn a_base_url_needs_a_scheme_and_a_host() {
-        for url in
-            ["api.example.com", "/v1", "", "ftp://example.com", "http://", "not a url", "http://h/v1?x=1"]
+        for url in ["api.example.com", "/v1", "", "ftp://example.com", "http://", "not a url", "http://h/v1?"]
         {
             let error = refused(Provider::compatible("local", url));
             assert!(error.contains("local") && error.contains("base URL"), "{url}: {error}");
@@ -240,6 +259,23 @@ mod tests {
         assert!(error.contains("API key") && !error.contains("secret"), "{error}");
         let error = refused(Provider::openai().base_url("https://user:secret@example.com"));
         assert!(error.contains("credentials") && !error.contains("secret"), "{error}");
+    }
+
+    #[test]
+    fn secrets_in_a_base_url_are_never_printed() {
+        for url in [
+            "https://user:secret@example.com/v1?key=secret",
+            "https://example.com/v1?key=secret",
+            "ftp://user:secret@example.com",
+            "https://user:sec/secret@exa mple.com#secret",
+            "user:secret@example.com",
+        ] {
+            let provider = Provider::openai().base_url(url);
+            let debug = format!("{provider:?}");
+            let error = refused(provider);
+            assert!(!format!("{debug} {error}").contains("secret"), "{debug} {error}");
+            assert!(error.contains("mple.com"), "{error}");
+        }
     }
 
     #[test]

@@ -14,6 +14,11 @@ use http_body::Body;
 
 use crate::{broken::Broken, hide::Hide};
 
+/// Up to here a piece is small.
+const SMALL_PIECE: usize = 1 << 10;
+/// So many pieces are held as they came, however small.
+const PIECES: usize = 32;
+
 /// An answer's body on its way through the decoder.
 pub(crate) struct Reader<B> {
     /// `None` once nothing more is wanted of it: it is dropped before anybody is told of the end.
@@ -22,6 +27,8 @@ pub(crate) struct Reader<B> {
     progress: Progress,
     /// Read, but not passed on yet.
     held: VecDeque<Bytes>,
+    /// What came after that in small pieces. Kept apart, a piece costs more than its few bytes.
+    gathered: BytesMut,
     held_bytes: usize,
     trailers: Option<HeaderMap>,
     /// Content has been read.
@@ -59,6 +66,7 @@ where
             decoding,
             progress,
             held: VecDeque::new(),
+            gathered: BytesMut::new(),
             held_bytes: 0,
             trailers: None,
             content: false,
@@ -78,8 +86,10 @@ where
                     Err(broken) => Err(broken),
                 },
                 Err(frame) => {
-                    self.trailers = frame.into_trailers().ok();
-                    return Poll::Ready(Step::Read);
+                    let Ok(trailers) = frame.into_trailers() else { return Poll::Ready(Step::Read) };
+                    // Nothing comes after them, and nobody polls again to hear it.
+                    self.trailers = Some(trailers);
+                    self.close()
                 }
             },
             // What breaks after the end marker breaks nothing.
@@ -88,24 +98,30 @@ where
             None => self.close(),
         };
         self.source = None;
+        if let Decoding::Stream { hide: Some(hide), .. } = &mut self.decoding {
+            // Of an event that was cut in two the caller gets the half.
+            let rest = hide.close(false);
+            self.hold(rest);
+        }
         Poll::Ready(Step::End(end))
     }
 
     fn decode(&mut self, data: &Bytes) -> Result<(), Broken> {
         let (content_events, result, pass) = match &mut self.decoding {
             Decoding::Stream { decoder, hide } => {
-                let mut tally = Tally::new(&self.progress, self.content);
+                let mut tally = Tally::new(&self.progress, self.content, self.ended);
                 let mut input = &data[..];
                 if let Some(hide) = hide {
                     hide.extend(data);
                 }
                 while let Some(event) = decoder.next(&mut input) {
                     tally.add(&event);
+                    tally.ended |= decoder.ended();
                     if let Some(hide) = hide {
                         hide.event(decoder.position(), event.usage_only);
                     }
                 }
-                self.ended = decoder.ended();
+                self.ended = tally.ended;
                 let pass = hide.as_mut().map_or_else(|| data.clone(), Hide::take);
                 (tally.content_events, tally.result, pass)
             }
@@ -128,7 +144,7 @@ where
                 let close = decoder.close();
                 let rest =
                     hide.as_mut().map(|hide| hide.close(close.event.as_ref().is_some_and(|e| e.usage_only)));
-                let mut tally = Tally::new(&self.progress, self.content);
+                let mut tally = Tally::new(&self.progress, self.content, self.ended);
                 if let Some(event) = &close.event {
                     tally.add(event);
                 }
@@ -137,12 +153,12 @@ where
                 if content_events > 0 {
                     self.progress.mark_received(0, content_events);
                 }
-                self.ended = close.complete;
+                self.ended |= close.complete;
                 if let Some(rest) = rest {
                     self.hold(rest);
                 }
                 result?;
-                if !close.complete {
+                if !self.ended {
                     let empty = self.progress.bytes() == 0;
                     return Err(if empty { Broken::Empty } else { Broken::NoEndMarker });
                 }
@@ -165,19 +181,28 @@ where
     }
 
     fn hold(&mut self, data: Bytes) {
-        if !data.is_empty() {
-            self.held_bytes += data.len();
-            self.held.push_back(data);
+        if data.is_empty() {
+            return;
         }
+        self.held_bytes += data.len();
+        if data.len() < SMALL_PIECE && (self.held.len() >= PIECES || !self.gathered.is_empty()) {
+            self.gathered.extend_from_slice(&data);
+            return;
+        }
+        if !self.gathered.is_empty() {
+            self.held.push_back(self.gathered.split().freeze());
+        }
+        self.held.push_back(data);
     }
 
     /// All that is held, as one piece; it stays held.
     pub(crate) fn join_held(&mut self) -> Bytes {
-        if self.held.len() > 1 {
+        if self.held.len() > 1 || !self.gathered.is_empty() {
             let mut joined = BytesMut::with_capacity(self.held_bytes);
             for piece in self.held.drain(..) {
                 joined.extend_from_slice(&piece);
             }
+            joined.extend_from_slice(&std::mem::take(&mut self.gathered));
             self.held.push_back(joined.freeze());
         }
         self.held.front().cloned().unwrap_or_default()
@@ -192,7 +217,8 @@ where
 
     /// Takes the next piece that is held.
     pub(crate) fn take_held(&mut self) -> Option<Bytes> {
-        let piece = self.held.pop_front()?;
+        let gathered = || (!self.gathered.is_empty()).then(|| self.gathered.split().freeze());
+        let piece = self.held.pop_front().or_else(gathered)?;
         self.held_bytes -= piece.len();
         Some(piece)
     }
@@ -235,7 +261,7 @@ where
     }
 
     pub(crate) fn is_exhausted(&self) -> bool {
-        self.source.is_none() && self.held.is_empty() && self.trailers.is_none()
+        self.source.is_none() && self.held_bytes == 0 && self.trailers.is_none()
     }
 }
 
@@ -255,13 +281,15 @@ impl<B> Reader<B> {
 struct Tally<'a> {
     progress: &'a Progress,
     content_before: bool,
+    /// The end marker was seen: what comes after it decides nothing any more.
+    ended: bool,
     content_events: u64,
     result: Result<(), Broken>,
 }
 
 impl<'a> Tally<'a> {
-    fn new(progress: &'a Progress, content_before: bool) -> Self {
-        Tally { progress, content_before, content_events: 0, result: Ok(()) }
+    fn new(progress: &'a Progress, content_before: bool, ended: bool) -> Self {
+        Tally { progress, content_before, ended, content_events: 0, result: Ok(()) }
     }
 
     fn add(&mut self, event: &Event) {
@@ -269,7 +297,7 @@ impl<'a> Tally<'a> {
         if let Some(usage) = event.usage {
             self.progress.set_usage(usage);
         }
-        if self.result.is_ok() {
+        if self.result.is_ok() && !self.ended {
             if let Some(error) = &event.error {
                 self.result = Err(Broken::Api(error.clone()));
             } else if event.too_long && !self.content_before && self.content_events == 0 {
