@@ -151,6 +151,12 @@ impl Call {
         self.progress.get_or_insert_default()
     }
 
+    /// Gives this attempt a clock of its own, which the clock that was here sees too.
+    pub fn own_progress(&mut self) -> &Progress {
+        let own = self.progress.as_ref().map_or_else(Progress::new, Progress::child);
+        self.progress.insert(own)
+    }
+
     /// Whether this attempt was sent; `None` if nobody watches it.
     pub fn was_sent(&self) -> Option<bool> {
         self.progress.as_ref().map(|progress| progress.sent_at().is_some())

@@ -26,6 +26,7 @@ struct Inner {
     message: Cow<'static, str>,
     code: Option<Box<str>>,
     should_retry: Option<bool>,
+    exhausted: bool,
     usage: Option<Usage>,
     limits: Option<Limits>,
     charging: Option<Charging>,
@@ -85,6 +86,7 @@ impl Error {
                 message: message.into(),
                 code: None,
                 should_retry: None,
+                exhausted: false,
                 usage: None,
                 limits: None,
                 charging: None,
@@ -122,6 +124,13 @@ impl Error {
     #[must_use]
     pub fn with_should_retry(mut self, should_retry: Option<bool>) -> Self {
         self.inner.should_retry = should_retry;
+        self
+    }
+
+    /// Says that nothing is left to try: every target has been.
+    #[must_use]
+    pub fn with_exhausted(mut self) -> Self {
+        self.inner.exhausted = true;
         self
     }
 
@@ -177,6 +186,11 @@ impl Error {
     /// The provider's own word on whether to retry, which overrides the kind's.
     pub fn should_retry(&self) -> Option<bool> {
         self.inner.should_retry
+    }
+
+    /// Whether nothing is left to try, so that one more attempt would only repeat the tour of all targets.
+    pub fn is_exhausted(&self) -> bool {
+        self.inner.exhausted
     }
 
     /// The provider's own code for the error, or its type.
