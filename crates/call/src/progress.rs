@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -33,6 +33,7 @@ struct Inner {
     first_content: AtomicU64,
     last_content: AtomicU64,
     closed_until: AtomicU64,
+    waiting: AtomicBool,
     content_events: AtomicU64,
     bytes: AtomicU64,
     usage: Mutex<Option<Usage>>,
@@ -65,6 +66,7 @@ impl Progress {
                 first_content: AtomicU64::new(0),
                 last_content: AtomicU64::new(0),
                 closed_until: AtomicU64::new(0),
+                waiting: AtomicBool::new(false),
                 content_events: AtomicU64::new(0),
                 bytes: AtomicU64::new(0),
                 usage: Mutex::new(None),
@@ -80,11 +82,22 @@ impl Progress {
             inner.first_content.store(0, Relaxed);
             inner.last_content.store(0, Relaxed);
             inner.closed_until.store(0, Relaxed);
+            inner.waiting.store(false, Relaxed);
             inner.content_events.store(0, Relaxed);
             inner.bytes.store(0, Relaxed);
             *inner.usage() = None;
             inner.sent.store(inner.stamp(now), Relaxed);
         });
+    }
+
+    /// The request waits on this side, in a queue: until it is sent, its age says nothing of the provider.
+    pub fn mark_waiting(&self) {
+        self.for_each(|inner| inner.waiting.store(true, Relaxed));
+    }
+
+    /// Whether the request waits on this side to be sent.
+    pub fn is_waiting(&self) -> bool {
+        self.inner.waiting.load(Relaxed)
     }
 
     /// Bytes of the answer arrived, with this many content events in them.
@@ -198,6 +211,16 @@ mod tests {
         assert_eq!(progress.time_to_first_content(), Some(3 * SECOND));
         assert_eq!((progress.bytes(), progress.content_events()), (30, 3));
         assert_eq!(progress.last_content_at(), Some(progress.sent_at().unwrap() + 4 * SECOND));
+    }
+
+    #[test]
+    fn a_wait_on_this_side_ends_with_the_send() {
+        let parent = Progress::new();
+        let child = parent.child();
+        child.mark_waiting();
+        assert!(parent.is_waiting() && child.is_waiting());
+        child.mark_sent();
+        assert!(!parent.is_waiting() && !child.is_waiting());
     }
 
     #[tokio::test(start_paused = true)]

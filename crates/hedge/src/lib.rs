@@ -1,0 +1,18 @@
+#![doc = include_str!("../README.md")]
+
+mod budget;
+mod eligible;
+mod future;
+mod handle;
+mod layer;
+mod policy;
+mod service;
+mod shared;
+mod watch;
+
+pub use eligible::{Eligible, Streams};
+pub use future::ResponseFuture;
+pub use handle::{HedgeHandle, Snapshot};
+pub use layer::HedgeLayer;
+pub use policy::{Delay, InvalidPolicy, Policy};
+pub use service::Hedge;
