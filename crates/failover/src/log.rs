@@ -46,7 +46,7 @@ impl Log {
         self.attempts.extend(others);
         let (failure, source) = self.cause.unwrap_or((Kind::Rejected.into(), None));
         let exhausted = Exhausted { attempts: self.attempts, out_of_time, source };
-        Error::by_layer(failure, "failover", exhausted).with_usage(self.usage)
+        Error::by_layer(failure, "failover", exhausted).with_usage(self.usage).with_exhausted()
     }
 }
 

@@ -1,9 +1,6 @@
 //! Limits as they are now, shared by every clone of a layer.
 
-use std::{
-    sync::atomic::{AtomicBool, Ordering::Relaxed},
-    time::Duration,
-};
+use std::time::Duration;
 
 use buttress_call::RunningQuantile;
 
@@ -21,7 +18,6 @@ pub(crate) struct Shared {
     // Two of them: a whole answer takes ten times as long as a stream's first token.
     pub(crate) first_content: Option<Estimate>,
     pub(crate) answer: Option<Estimate>,
-    sends_are_marked: AtomicBool,
 }
 
 impl Shared {
@@ -30,20 +26,6 @@ impl Shared {
             timeouts,
             first_content: timeouts.first_content.map(Estimate::new),
             answer: timeouts.answer.map(Estimate::new),
-            sends_are_marked: AtomicBool::new(false),
-        }
-    }
-
-    /// Whether a layer inside has ever marked a send. Then a call without the mark is waiting to be sent; before
-    /// that, it may as well be that nobody marks anything.
-    pub(crate) fn sends_are_marked(&self) -> bool {
-        self.sends_are_marked.load(Relaxed)
-    }
-
-    pub(crate) fn saw_a_send(&self) {
-        // Read first, so that the cache line stays shared.
-        if !self.sends_are_marked() {
-            self.sends_are_marked.store(true, Relaxed);
         }
     }
 }

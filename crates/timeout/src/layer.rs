@@ -36,10 +36,9 @@ use crate::{
 /// # From when on
 ///
 /// First content and answer count per attempt, from the instant at which the layer next to the transport
-/// [marks](buttress_call::Progress::mark_sent) the send: a wait in a queue inside this layer does not look like a slow
-/// provider. Until the first such mark is seen by this layer or a clone of it, and so for ever if nobody marks sends,
-/// they count from the call. Put this layer inside of a retry layer: one outside sees the latest attempt's clock run
-/// on through the pauses.
+/// [marks](buttress_call::Progress::mark_sent) the send, or from the call if nobody does. A call that waits in a queue
+/// inside this layer, and [says so](buttress_call::Progress::mark_waiting), does not look like a slow provider. Put this
+/// layer inside of a retry layer: one outside sees the latest attempt's clock run on through the pauses.
 ///
 /// Where nobody decodes the answer, because there is no provider layer inside, every data frame of the body counts as
 /// content.

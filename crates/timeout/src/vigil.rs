@@ -116,9 +116,7 @@ impl Vigil {
 
     /// When this attempt was sent. A mark older than the call is that of an attempt before it.
     pub(crate) fn sent_at(&self) -> Option<Instant> {
-        let sent = self.progress.as_ref()?.sent_at().filter(|sent| *sent >= self.started)?;
-        self.shared.saw_a_send();
-        Some(sent)
+        self.progress.as_ref()?.sent_at().filter(|sent| *sent >= self.started)
     }
 
     fn last_content_at(&self) -> Option<Instant> {
@@ -126,13 +124,12 @@ impl Vigil {
     }
 
     fn counts_from(&self) -> Instant {
-        match self.sent_at() {
-            Some(sent) => sent,
-            // Still in a queue. A send that is marked after this instant ends its limit no earlier than one that
+        if self.progress.as_ref().is_some_and(Progress::is_waiting) {
+            // In a queue on this side. A send that is marked after this instant ends its limit no earlier than one that
             // counts from here, so a timer set by it looks again in time.
-            None if self.progress.is_some() && self.shared.sends_are_marked() => Instant::now(),
-            None => self.started,
+            return Instant::now();
         }
+        self.sent_at().unwrap_or(self.started)
     }
 
     /// The time from the send, or from the call if nobody marks sends.
