@@ -8,6 +8,8 @@ mod handle;
 mod jitter;
 mod layer;
 mod leases;
+#[cfg(all(test, buttress_loom))]
+mod loom_tests;
 mod permit;
 mod policy;
 mod service;

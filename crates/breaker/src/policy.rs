@@ -229,3 +229,72 @@ impl fmt::Display for InvalidPolicy {
 }
 
 impl std::error::Error for InvalidPolicy {}
+
+#[cfg(all(test, not(buttress_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_makes_no_sense_is_refused_with_the_field_the_value_and_the_rule() {
+        let ok = Policy::with_rates;
+        let rate = |share, minimum| Some(Rate { share, minimum });
+        let slow =
+            |than| Policy { slow_rate: Some(Slow { than, rate: Rate { share: 0.5, minimum: 10 } }), ..ok() };
+        let backoff = |min, max| Policy { open: OpenFor::Backoff { min, max }, ..ok() };
+        for (policy, message) in [
+            (
+                Policy { consecutive_failures: Some(0), ..ok() },
+                "consecutive_failures = 0: must be at least 1",
+            ),
+            (
+                Policy { consecutive_failures: None, failure_rate: None, slow_rate: None, ..ok() },
+                "consecutive_failures, failure_rate and slow_rate = None: at least one",
+            ),
+            (
+                Policy { failure_rate: rate(0.0, 10), ..ok() },
+                "failure_rate.share = 0.0: must be above 0 and at most 1",
+            ),
+            (Policy { failure_rate: rate(1.5, 10), ..ok() }, "failure_rate.share = 1.5: must"),
+            (Policy { failure_rate: rate(-0.5, 10), ..ok() }, "failure_rate.share = -0.5: must"),
+            (Policy { failure_rate: rate(f64::NAN, 10), ..ok() }, "failure_rate.share = NaN: must"),
+            (Policy { failure_rate: rate(0.5, 0), ..ok() }, "failure_rate.minimum = 0: must be at least 1"),
+            (slow(SlowerThan::Baseline(1.0)), "slow_rate.than = 1.0: must be a finite factor above 1"),
+            (slow(SlowerThan::Baseline(f64::INFINITY)), "slow_rate.than = inf: must"),
+            (slow(SlowerThan::Baseline(f64::NAN)), "slow_rate.than = NaN: must"),
+            (slow(SlowerThan::Fixed(Duration::ZERO)), "slow_rate.than = 0ns: must be at least 1 ms"),
+            (Policy { window: 9 * MS, ..ok() }, "window = 9ms: must be at least 10 ms"),
+            (Policy { open: OpenFor::Fixed(Duration::ZERO), ..ok() }, "open = 0ns: must be at least 1 ms"),
+            (backoff(Duration::ZERO, MS), "open.min = 0ns: must be at least 1 ms"),
+            (backoff(5 * MS, 4 * MS), "open.max = 4ms: must not be below open.min"),
+            (Policy { probes: 0, ..ok() }, "probes = 0: must be at least 1"),
+            (Policy { probe_lease: Duration::ZERO, ..ok() }, "probe_lease = 0ns: must be at least 1 ms"),
+        ] {
+            let error = policy.check().unwrap_err().to_string();
+            assert!(error.starts_with(&format!("breaker policy: {message}")), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_presets_are_valid() {
+        Policy::default().check().unwrap();
+        Policy::with_rates().check().unwrap();
+    }
+
+    #[test]
+    fn jitter_reaches_both_ends_of_its_range_and_doubling_stops_at_the_cap() {
+        let jitter = Jitter::from_entropy();
+        let open = OpenFor::Backoff { min: 10 * MS, max: 35 * MS };
+        for (reopened, t) in [(0, 10), (1, 20), (2, 35), (31, 35), (32, 35), (u32::MAX, 35)] {
+            let drawn: Vec<_> = (0..2_000).map(|_| open.millis(reopened, &jitter)).collect();
+            assert_eq!(drawn.iter().min(), Some(&u64::div_ceil(t, 2)), "after {reopened}");
+            assert_eq!(drawn.iter().max(), Some(&t), "after {reopened}");
+        }
+    }
+
+    #[test]
+    fn the_longest_times_do_not_overflow() {
+        let jitter = Jitter::from_entropy();
+        let open = OpenFor::Backoff { min: Duration::MAX, max: Duration::MAX };
+        assert!(open.millis(40, &jitter) >= u64::MAX / 2);
+    }
+}

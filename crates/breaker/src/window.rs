@@ -101,3 +101,69 @@ fn pack(tick: u64, sum: Sum) -> u64 {
 fn unpack(held: u64) -> Sum {
     Sum { total: (held >> COUNT_BITS) & COUNT_MASK, bad: held & COUNT_MASK }
 }
+
+#[cfg(all(test, not(buttress_loom)))]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn an_empty_window_counts_from_any_tick_on() {
+        for tick in (TICK_MASK - 20)..(TICK_MASK + 20) {
+            let window = Window::new();
+            window.add(tick, true);
+            assert_eq!(window.sum(tick), Sum { total: 1, bad: 1 }, "{tick}");
+        }
+    }
+
+    #[test]
+    fn a_later_generation_sees_nothing_of_an_earlier_one_at_the_same_time() {
+        let window = Window::new();
+        for ms in 0..10 {
+            window.add(tick(ms, 1, 7), true);
+        }
+        assert_eq!(window.sum(tick(9, 1, 7)).bad, 10);
+        assert_eq!(window.sum(tick(9, 1, 8)), Sum::default());
+    }
+
+    #[test]
+    fn a_generation_that_wraps_goes_on_evenly() {
+        const LAST: u32 = (1 << 22) - 1;
+        let window = Window::new();
+        window.add(tick(5, 1, LAST), true);
+        assert_eq!(window.sum(tick(5, 1, 0)), Sum::default());
+        window.add(tick(5, 1, 0), false);
+        assert_eq!(window.sum(tick(6, 1, 0)), Sum { total: 1, bad: 0 });
+    }
+
+    #[test]
+    fn a_full_bucket_keeps_its_ratio() {
+        let window = Window::new();
+        window
+            .bucket(0)
+            .store(pack(0, Sum { total: COUNT_MASK, bad: 7 }), std::sync::atomic::Ordering::Relaxed);
+        window.add(0, true);
+        assert_eq!(window.sum(0), Sum { total: COUNT_MASK, bad: 7 });
+    }
+
+    proptest! {
+        #[test]
+        fn it_sums_exactly_what_ten_ticks_hold(
+            calls in prop::collection::vec((0_u64..4, any::<bool>()), 1..200),
+            start in 0_u64..(1 << 21),
+        ) {
+            let window = Window::new();
+            let mut now = start;
+            let mut log = Vec::new();
+            for (pause, bad) in calls {
+                now += pause;
+                window.add(now, bad);
+                log.push((now, bad));
+                let within: Vec<_> = log.iter().filter(|(at, _)| at + BUCKETS > now).collect();
+                let bad = within.iter().filter(|(_, bad)| *bad).count() as u64;
+                prop_assert_eq!(window.sum(now), Sum { total: within.len() as u64, bad });
+            }
+        }
+    }
+}
