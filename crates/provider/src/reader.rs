@@ -293,7 +293,8 @@ impl<'a> Tally<'a> {
     }
 
     fn add(&mut self, event: &Event) {
-        self.content_events += u64::from(event.content);
+        // What follows an error is no answer any more.
+        self.content_events += u64::from(event.content && self.result.is_ok());
         if let Some(usage) = event.usage {
             self.progress.set_usage(usage);
         }
