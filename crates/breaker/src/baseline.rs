@@ -1,11 +1,8 @@
 //! What a normal time to first content is: the measure for "slow".
 
-use std::{
-    sync::atomic::{
-        AtomicU64,
-        Ordering::{AcqRel, Acquire, Release},
-    },
-    time::Duration,
+use std::sync::atomic::{
+    AtomicU64,
+    Ordering::{AcqRel, Acquire, Release},
 };
 
 const MICROS_BITS: u32 = 48;
@@ -30,22 +27,23 @@ impl Baseline {
         Baseline { word: AtomicU64::new(0) }
     }
 
-    /// The average, once it stands on this many samples.
-    pub(crate) fn value(&self, min_samples: u32) -> Option<Duration> {
+    /// The average in microseconds, once it stands on this many samples.
+    pub(crate) fn value(&self, min_samples: u32) -> Option<u64> {
         let (samples, micros) = unpack(self.word.load(Acquire));
         // The count stops at `WEIGHT`.
-        (samples >= u64::from(min_samples).min(WEIGHT) && samples > 0).then(|| Duration::from_micros(micros))
+        (samples >= u64::from(min_samples).min(WEIGHT) && samples > 0).then_some(micros)
     }
 
-    pub(crate) fn record(&self, sample: Duration, slow: bool) {
-        let sample = u64::try_from(sample.as_micros()).unwrap_or(u64::MAX).min(MICROS_MASK);
+    pub(crate) fn record(&self, micros: u64, slow: bool) {
+        let sample = micros.min(MICROS_MASK);
         let _ = self.word.fetch_update(AcqRel, Acquire, |word| {
             let (samples, micros) = unpack(word);
             let (samples, micros) = if slow && samples > 0 {
                 (samples, micros + (micros / SLOW_WEIGHT).max(1))
+            } else if samples < WEIGHT {
+                (samples + 1, (micros * samples + sample) / (samples + 1))
             } else {
-                let samples = (samples + 1).min(WEIGHT);
-                (samples, (micros * (samples - 1) + sample) / samples)
+                (samples, (micros * (WEIGHT - 1) + sample) / WEIGHT)
             };
             Some((samples << MICROS_BITS) | micros.min(MICROS_MASK))
         });
@@ -64,7 +62,7 @@ fn unpack(word: u64) -> (u64, u64) {
 mod tests {
     use super::*;
 
-    const MS: Duration = Duration::from_millis(1);
+    const MS: u64 = 1_000;
 
     fn warm() -> Baseline {
         let baseline = Baseline::new();

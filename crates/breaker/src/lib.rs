@@ -4,6 +4,7 @@ mod baseline;
 mod circuit;
 mod error;
 mod future;
+mod gauge;
 mod handle;
 mod jitter;
 mod layer;

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use buttress_call::{Call, Ended, Failure, Kind, Outcome, Progress, Verdict};
 use tokio::time::Instant;
 
-use crate::{circuit::Ticket, shared::Shared};
+use crate::{
+    circuit::Ticket,
+    shared::{Now, Shared},
+};
 
 /// A call that was let through. It is settled once: by the outcome, or by being dropped.
 ///
@@ -57,9 +60,10 @@ impl Permit {
         if self.first_content_at().is_none() {
             return;
         }
-        self.time(false);
+        let now = &mut Now::default();
+        self.time(false, now);
         if self.ticket.lease.is_some() {
-            self.shared.success(self.ticket);
+            self.shared.success(self.ticket, now);
             self.ticket.lease = None;
         }
     }
@@ -70,39 +74,47 @@ impl Permit {
 
     fn settle(&mut self, outcome: Outcome) {
         self.settled = true;
-        if self.sent_at().is_some() {
-            self.shared.saw_a_tick();
-        }
+        let now = &mut Now::default();
         match outcome {
             Outcome::Success => {
-                self.time(true);
-                self.shared.success(self.ticket);
+                self.time(true, now);
+                self.shared.success(self.ticket, now);
             }
             Outcome::Failure(failure) => {
-                self.time(false);
-                self.shared.failure(self.ticket, failure);
+                self.time(false, now);
+                self.shared.failure(self.ticket, failure, now);
+                self.tell_if_open();
             }
             // Whatever an outcome is called later on, nobody here can hold it against the target.
-            _ => self.cancelled(),
+            _ => self.cancelled(now),
+        }
+    }
+
+    /// Whoever thinks about trying again need not wait for less than this.
+    fn tell_if_open(&self) {
+        if let Some(progress) = &self.progress
+            && let Some(until) = self.shared.refuses_until()
+        {
+            progress.mark_closed_until(until);
         }
     }
 
     /// The caller walked away. Before the first content that is evidence, if he had waited for long enough.
-    fn cancelled(&mut self) {
-        let sent = self.sent_at();
-        let queued = self.progress.is_some() && sent.is_none() && self.shared.is_ticked();
+    fn cancelled(&mut self, now: &mut Now) {
+        let waiting = self.progress.as_ref().is_some_and(Progress::is_waiting);
         if self.first_content_at().is_some() {
-            self.time(false);
-        } else if !queued {
-            let now = Instant::now();
+            self.time(false, now);
+        } else if !waiting {
             // An outer timer fires *at* the deadline.
-            if self.deadline.is_some_and(|deadline| deadline <= now) && self.shared.counts(Kind::Timeout) {
-                return self.shared.failure(self.ticket, Failure::new(Kind::Timeout));
+            if self.deadline.is_some_and(|deadline| deadline <= now.get())
+                && self.shared.counts(Kind::Timeout)
+            {
+                return self.shared.failure(self.ticket, Failure::new(Kind::Timeout), now);
             }
             if let Some(called) = self.called.take() {
-                let age = now.saturating_duration_since(sent.unwrap_or(called));
-                if self.shared.slow_limit().is_some_and(|limit| age > limit) {
-                    self.shared.first_content(self.ticket, age);
+                let age = now.get().saturating_duration_since(self.sent_at().unwrap_or(called));
+                if self.shared.is_slow(age) {
+                    self.shared.first_content(self.ticket, age, now);
                 }
             }
         }
@@ -110,15 +122,15 @@ impl Permit {
     }
 
     /// Reports the time to first content, once. An answer that ended well without any has taken until now.
-    fn time(&mut self, answered: bool) {
+    fn time(&mut self, answered: bool, now: &mut Now) {
         let Some(called) = self.called else { return };
         let time = match self.progress.as_ref().and_then(Progress::time_to_first_content) {
             Some(time) => time,
-            None if answered => Instant::now().saturating_duration_since(self.sent_at().unwrap_or(called)),
+            None if answered => now.get().saturating_duration_since(self.sent_at().unwrap_or(called)),
             None => return,
         };
         self.called = None;
-        self.shared.first_content(self.ticket, time);
+        self.shared.first_content(self.ticket, time, now);
     }
 
     fn sent_at(&self) -> Option<Instant> {

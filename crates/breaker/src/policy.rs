@@ -37,7 +37,7 @@ pub struct Policy {
     pub slow_rate: Option<Slow>,
     /// The length of the rolling window of both rates, in ten buckets. At least 10 ms. Default: 30 s.
     ///
-    /// It slides by a bucket at a time, so it remembers between nine and ten tenths of this.
+    /// It slides by a bucket at a time, as linkerd's does, so it remembers between nine and ten tenths of this.
     pub window: Duration,
     /// How long the circuit stays open before it lets probes through. Default: 60 s, always.
     pub open: OpenFor,
@@ -103,7 +103,8 @@ pub enum OpenFor {
 impl Default for Policy {
     /// 5 failures in a row; open for 60 s; 3 probes with a lease of 15 s; a hint may extend the open time to 5 min.
     ///
-    /// Five in a row is also Finagle's number, 60 s also resilience4j's; the lease bounds what a black hole can hold.
+    /// The first three are what gateways for LLMs commonly run with. Five in a row is also Finagle's number, as are the 5
+    /// min (its longest time out of service); 60 s are also resilience4j's. The lease was chosen by simulation.
     fn default() -> Self {
         Policy {
             consecutive_failures: Some(5),
@@ -123,8 +124,8 @@ impl Policy {
     /// For steady traffic: 5 failures in a row, or 50 % of at least 10 calls failed within 30 s, or 50 % of at least 10
     /// slower than 5 x the usual; open for 5 s doubling to 60 s with equal jitter; 3 probes with a lease of 15 s.
     ///
-    /// The 50 % are resilience4j's. The slow rate is what sees a brownout: in this project's simulations of a provider
-    /// that became ten times slower, success went from 87.9 % without it to 97.9 %.
+    /// The 50 % are resilience4j's, the first 5 s are Polly's; the rest was chosen by simulation. The slow rate is what
+    /// sees a brownout: with a provider that became ten times slower, success was 87.9 % without it and 97.9 % with it.
     pub fn with_rates() -> Self {
         let rate = Rate { share: 0.5, minimum: 10 };
         Policy {
@@ -211,6 +212,11 @@ impl OpenFor {
 /// Whole milliseconds, rounded up.
 pub(crate) fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
+}
+
+/// Whole microseconds.
+pub(crate) fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// Why a [`Policy`] was refused: the field, its value, and the rule.

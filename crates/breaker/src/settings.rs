@@ -1,34 +1,26 @@
-//! The policy as the closed circuit reads it: numbers in atomics, so that no call waits for a change of policy.
+//! The policy as calls read it: numbers in atomics, so that no call waits for a change of policy.
 
-use std::{
-    sync::atomic::{
-        AtomicBool, AtomicU32, AtomicU64,
-        Ordering::{Acquire, Relaxed, Release},
-    },
-    time::Duration,
-};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use buttress_call::Kind;
 
 use crate::{
-    policy::{Policy, Rate, SlowerThan, millis},
+    policy::{Policy, SlowerThan, micros, millis},
     window::BUCKETS,
 };
 
-/// Nothing is called slow below this, where a busy machine's own noise lives.
-const SLOW_FLOOR: Duration = Duration::from_millis(50);
+/// In microseconds: nothing is slow below it by the baseline, because a busy machine's own noise lives there.
+const SLOW_FLOOR: u64 = 50_000;
 
 /// A call that reads while the policy changes may see some numbers of each; a change starts a new generation, so that
 /// lasts for no longer than this one call.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Settings {
     /// Zero: not counted.
     consecutive: AtomicU32,
     /// One bit per kind.
     counted: AtomicU32,
     bucket_ms: AtomicU64,
-    failure_rate: RateCell,
-    slow_rate: RateCell,
     /// Whether times to first content are looked at: the one thing that every call asks.
     times: AtomicBool,
     /// Microseconds. Zero: a factor of the baseline.
@@ -38,16 +30,7 @@ pub(crate) struct Settings {
 
 impl Settings {
     pub(crate) fn new(policy: &Policy) -> Self {
-        let settings = Settings {
-            consecutive: AtomicU32::new(0),
-            counted: AtomicU32::new(0),
-            bucket_ms: AtomicU64::new(1),
-            failure_rate: RateCell::default(),
-            slow_rate: RateCell::default(),
-            times: AtomicBool::new(false),
-            slow_fixed: AtomicU64::new(0),
-            slow_factor: AtomicU64::new(0),
-        };
+        let settings = Settings::default();
         settings.set(policy, counted(policy));
         settings
     }
@@ -57,12 +40,8 @@ impl Settings {
         self.consecutive.store(policy.consecutive_failures.unwrap_or(0), Relaxed);
         self.counted.store(counted, Relaxed);
         self.bucket_ms.store(millis(policy.window).div_ceil(BUCKETS), Relaxed);
-        self.failure_rate.set(policy.failure_rate);
-        self.slow_rate.set(policy.slow_rate.map(|slow| slow.rate));
         match policy.slow_rate.map(|slow| slow.than) {
-            Some(SlowerThan::Fixed(limit)) => {
-                self.slow_fixed.store(u64::try_from(limit.as_micros()).unwrap_or(u64::MAX), Relaxed);
-            }
+            Some(SlowerThan::Fixed(limit)) => self.slow_fixed.store(micros(limit), Relaxed),
             Some(SlowerThan::Baseline(factor)) => {
                 self.slow_fixed.store(0, Relaxed);
                 self.slow_factor.store(factor.to_bits(), Relaxed);
@@ -84,54 +63,19 @@ impl Settings {
         self.bucket_ms.load(Relaxed)
     }
 
-    pub(crate) fn failure_rate(&self) -> &RateCell {
-        &self.failure_rate
-    }
-
-    pub(crate) fn slow_rate(&self) -> &RateCell {
-        &self.slow_rate
-    }
-
     pub(crate) fn times(&self) -> bool {
         self.times.load(Relaxed)
     }
 
-    /// What is slow, given a way to ask for the usual time on so many samples.
-    pub(crate) fn slow_limit(&self, usual: impl FnOnce(u32) -> Option<Duration>) -> Option<Duration> {
+    /// What is slow, in microseconds, given the usual time. `None` if that is asked for and not known yet.
+    pub(crate) fn slow_limit(&self, usual: impl FnOnce() -> Option<u64>) -> Option<u64> {
         let fixed = self.slow_fixed.load(Relaxed);
         if fixed > 0 {
-            return Some(Duration::from_micros(fixed));
+            return Some(fixed);
         }
-        let usual = usual(self.slow_rate.minimum.load(Relaxed))?;
-        let limit = usual.as_secs_f64() * f64::from_bits(self.slow_factor.load(Relaxed));
-        Some(Duration::try_from_secs_f64(limit).unwrap_or(Duration::MAX).max(SLOW_FLOOR))
-    }
-}
-
-/// A [`Rate`] in atomics.
-#[derive(Debug, Default)]
-pub(crate) struct RateCell {
-    /// Bits of an `f64`.
-    share: AtomicU64,
-    /// Zero: no rate.
-    minimum: AtomicU32,
-}
-
-impl RateCell {
-    fn set(&self, rate: Option<Rate>) {
-        if let Some(rate) = rate {
-            self.share.store(rate.share.to_bits(), Relaxed);
-        }
-        self.minimum.store(rate.map_or(0, |rate| rate.minimum), Release);
-    }
-
-    pub(crate) fn is_set(&self) -> bool {
-        self.minimum.load(Relaxed) > 0
-    }
-
-    pub(crate) fn get(&self) -> Option<Rate> {
-        let minimum = self.minimum.load(Acquire);
-        (minimum > 0).then(|| Rate { share: f64::from_bits(self.share.load(Relaxed)), minimum })
+        // The cast saturates.
+        let limit = usual()? as f64 * f64::from_bits(self.slow_factor.load(Relaxed));
+        Some((limit as u64).max(SLOW_FLOOR))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, Mutex, PoisonError, RwLock,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -15,25 +15,35 @@ use crate::{
     Open, Policy, Reason, Snapshot, State, Transition,
     baseline::Baseline,
     circuit::{Admission, Change, Circuit, Effect, Probing, Ticket},
+    gauge::Gauge,
     jitter::Jitter,
-    policy::{Rate, millis},
-    settings::{RateCell, Settings, counted},
-    window::{Sum, Window, tick},
+    policy::{micros, millis},
+    settings::{Settings, counted},
+    window::{Sum, tick},
     word::{Mode, Word},
 };
+
+/// The present, looked up at most once per end of a call, and only if something depends on it: a clock costs more than
+/// all the rest.
+#[derive(Debug, Default)]
+pub(crate) struct Now(Option<Instant>);
+
+impl Now {
+    pub(crate) fn get(&mut self) -> Instant {
+        *self.0.get_or_insert_with(Instant::now)
+    }
+}
 
 #[derive(Debug)]
 pub(crate) struct Shared {
     circuit: Circuit,
     settings: Settings,
-    failures: Window,
-    slow: Window,
+    failures: Gauge,
+    slow: Gauge,
     baseline: Baseline,
     jitter: Jitter,
     /// The circuit's times are milliseconds since then.
     base: Instant,
-    /// Whether anybody below ticks the attempts' clocks. If nobody does, "not sent" means nothing.
-    ticked: AtomicBool,
     rejected: AtomicU64,
     opened: AtomicU64,
     policy: Mutex<Policy>,
@@ -55,12 +65,11 @@ impl Shared {
         Shared {
             circuit,
             settings: Settings::new(&policy),
-            failures: Window::new(),
-            slow: Window::new(),
+            failures: Gauge::new(policy.failure_rate),
+            slow: Gauge::new(policy.slow_rate.map(|slow| slow.rate)),
             baseline: Baseline::new(),
             jitter: Jitter::from_entropy(),
             base,
-            ticked: AtomicBool::new(false),
             rejected: AtomicU64::new(0),
             opened: AtomicU64::new(0),
             policy: Mutex::new(policy),
@@ -74,6 +83,11 @@ impl Shared {
     /// Whether a call would be refused now.
     pub(crate) fn refuses(&self) -> bool {
         self.circuit.refusal(|| self.now_ms()).is_some()
+    }
+
+    /// Until when calls are refused, if they are.
+    pub(crate) fn refuses_until(&self) -> Option<Instant> {
+        self.circuit.refusal(|| self.now_ms()).map(|word| self.instant(word.payload()))
     }
 
     pub(crate) fn admit(&self) -> Result<Ticket, Open> {
@@ -111,18 +125,18 @@ impl Shared {
 
     // Evidence.
 
-    pub(crate) fn success(&self, ticket: Ticket) {
+    pub(crate) fn success(&self, ticket: Ticket, now: &mut Now) {
         let slots = if ticket.lease.is_some() { self.policy().probes } else { 0 };
         match self.circuit.success(ticket, slots) {
-            Effect::Counted if ticket.lease.is_none() && self.settings.failure_rate().is_set() => {
-                self.failures.add(self.tick(ticket.generation), false);
+            Effect::Counted if ticket.lease.is_none() && self.failures.is_on() => {
+                self.failures.good(self.tick(ticket.generation, now));
             }
             Effect::Changed(change) => self.publish(change, Reason::ProbesSucceeded),
             Effect::Counted | Effect::Stale => {}
         }
     }
 
-    pub(crate) fn failure(&self, ticket: Ticket, failure: Failure) {
+    pub(crate) fn failure(&self, ticket: Ticket, failure: Failure, now: &mut Now) {
         if !self.settings.counts(failure.kind) {
             return self.release(ticket);
         }
@@ -138,68 +152,53 @@ impl Shared {
                 };
                 self.publish(change, reason);
             }
-            Effect::Counted => {
-                let add = |sum: Sum| Reason::FailureRate { failed: sum.bad, total: sum.total };
-                self.count_bad(
-                    &self.failures,
-                    self.settings.failure_rate(),
-                    ticket,
-                    failure.retry_after,
-                    add,
-                );
+            Effect::Counted if self.failures.is_on() => {
+                if let Some(Sum { total, bad: failed }) = self.failures.bad(self.tick(ticket.generation, now))
+                {
+                    self.trip(ticket, failure.retry_after, Reason::FailureRate { failed, total });
+                }
             }
-            Effect::Stale => {}
+            Effect::Counted | Effect::Stale => {}
         }
     }
 
     /// A time to first content. A slow one is a failed probe; in a closed circuit it counts towards the slow rate.
-    pub(crate) fn first_content(&self, ticket: Ticket, time: Duration) {
+    pub(crate) fn first_content(&self, ticket: Ticket, time: Duration, now: &mut Now) {
+        let time = micros(time);
         let limit = self.slow_limit();
         let slow = limit.is_some_and(|limit| time > limit);
         self.baseline.record(time, slow);
-        // Without a measure nothing is fast either: such calls stay out of the window.
-        if limit.is_none() {
-            return;
-        }
         let word = self.circuit.word();
-        if word.generation() != ticket.generation {
+        // Without a measure nothing is fast either: such calls stay out of the window.
+        if limit.is_none() || word.generation() != ticket.generation {
             return;
         }
         match (word.mode(), slow) {
-            (Mode::Closed, false) => self.slow.add(self.tick(ticket.generation), false),
+            (Mode::Closed, false) => self.slow.good(self.tick(ticket.generation, now)),
             (Mode::Closed, true) => {
-                let reason = |sum: Sum| Reason::SlowRate { slow: sum.bad, total: sum.total };
-                self.count_bad(&self.slow, self.settings.slow_rate(), ticket, None, reason);
-            }
-            (Mode::HalfOpen, true) => {
-                let until = |reopened| self.open_until(reopened, None);
-                if let Effect::Changed(change) = self.circuit.trip(ticket.generation, until) {
-                    self.publish(change, Reason::ProbeSlow);
+                if let Some(Sum { total, bad: slow }) = self.slow.bad(self.tick(ticket.generation, now)) {
+                    self.trip(ticket, None, Reason::SlowRate { slow, total });
                 }
             }
+            (Mode::HalfOpen, true) => self.trip(ticket, None, Reason::ProbeSlow),
             _ => {}
         }
     }
 
-    fn count_bad(
-        &self,
-        window: &Window,
-        rate: &RateCell,
-        ticket: Ticket,
-        hint: Option<Duration>,
-        reason: impl FnOnce(Sum) -> Reason,
-    ) {
-        let Some(Rate { share, minimum }) = rate.get() else { return };
-        let tick = self.tick(ticket.generation);
-        window.add(tick, true);
-        let sum = window.sum(tick);
-        // Dividing rounds as a literal does, so 55 of 100 are exactly a share of 0.55; 0.55 x 100 is a little more than 55.
-        if sum.total < u64::from(minimum) || (sum.bad as f64 / sum.total as f64) < share {
-            return;
-        }
+    /// Whether a call without content is slow at this age.
+    pub(crate) fn is_slow(&self, age: Duration) -> bool {
+        self.slow_limit().is_some_and(|limit| micros(age) > limit)
+    }
+
+    fn slow_limit(&self) -> Option<u64> {
+        self.settings.slow_limit(|| self.baseline.value(self.slow.minimum()))
+    }
+
+    /// Too large a share of bad calls.
+    fn trip(&self, ticket: Ticket, hint: Option<Duration>, reason: Reason) {
         let until = |reopened| self.open_until(reopened, hint);
         if let Effect::Changed(change) = self.circuit.trip(ticket.generation, until) {
-            self.publish(change, reason(sum));
+            self.publish(change, reason);
         }
     }
 
@@ -211,7 +210,7 @@ impl Shared {
     /// The target could not even become ready: a failure without a permit, so of the generation that it happens in.
     pub(crate) fn unready(&self, failure: Failure) {
         let generation = self.circuit.word().generation();
-        self.failure(Ticket { generation, lease: None }, failure);
+        self.failure(Ticket { generation, lease: None }, failure, &mut Now::default());
     }
 
     /// Whether times to first content are looked at.
@@ -221,20 +220,6 @@ impl Shared {
 
     pub(crate) fn counts(&self, kind: Kind) -> bool {
         self.settings.counts(kind)
-    }
-
-    pub(crate) fn slow_limit(&self) -> Option<Duration> {
-        self.settings.slow_limit(|samples| self.baseline.value(samples))
-    }
-
-    pub(crate) fn saw_a_tick(&self) {
-        if !self.ticked.load(Relaxed) {
-            self.ticked.store(true, Relaxed);
-        }
-    }
-
-    pub(crate) fn is_ticked(&self) -> bool {
-        self.ticked.load(Relaxed)
     }
 
     // The operator.
@@ -261,10 +246,10 @@ impl Shared {
             let mut held = self.policy.lock().unwrap_or_else(PoisonError::into_inner);
             *held = policy;
             self.settings.set(&policy, counted);
+            // Emptied, too: buckets of another length cannot be summed with these.
+            self.failures.set(policy.failure_rate);
+            self.slow.set(policy.slow_rate.map(|slow| slow.rate));
         }
-        // Buckets of another length cannot be summed with these.
-        self.failures.clear();
-        self.slow.clear();
         self.circuit.renew(policy.probes);
     }
 
@@ -296,9 +281,9 @@ impl Shared {
 
     pub(crate) fn snapshot(&self) -> Snapshot {
         let word = self.circuit.word();
-        let tick = self.tick(word.generation());
+        let tick = self.tick(word.generation(), &mut Now::default());
         let closed = word.mode() == Mode::Closed;
-        let sum = |window: &Window| if closed { window.sum(tick) } else { Sum::default() };
+        let sum = |gauge: &Gauge| if closed { gauge.sum(tick) } else { Sum::default() };
         let (failures, slow) = (sum(&self.failures), sum(&self.slow));
         let (probes, probes_succeeded) = self.circuit.probes();
         Snapshot {
@@ -308,7 +293,7 @@ impl Shared {
             failures: failures.bad,
             timed: slow.total,
             slow: slow.bad,
-            baseline: self.baseline.value(1),
+            baseline: self.baseline.value(1).map(Duration::from_micros),
             probes,
             probes_succeeded,
             rejected: self.rejected.load(Relaxed),
@@ -365,8 +350,9 @@ impl Shared {
         }
     }
 
-    fn tick(&self, generation: u32) -> u64 {
-        tick(self.now_ms(), self.settings.bucket_ms(), generation)
+    fn tick(&self, generation: u32, now: &mut Now) -> u64 {
+        let now = now.get().saturating_duration_since(self.base);
+        tick(now.as_millis() as u64, self.settings.bucket_ms(), generation)
     }
 
     /// Rounded down, so that a time has come only when all of it is over.

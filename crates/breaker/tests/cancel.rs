@@ -43,28 +43,23 @@ async fn a_call_dropped_before_its_deadline_says_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_was_never_sent_says_nothing_of_the_target() {
-    let rig = rig(policy());
-    // The first answer shows that somebody here ticks the clock of an attempt.
-    let mut sent = with_deadline(Step::Stream { first_content: MS }, Instant::now() + SECOND);
-    Call::get_or_insert(sent.extensions_mut()).ensure_progress();
-    let _ = rig.start(sent).await.await.unwrap();
-    rig.target.ender().end(buttress_call::Outcome::Success);
+async fn a_call_that_waits_in_a_queue_below_says_nothing_of_the_target() {
+    let rig = rig(slow_at(SECOND));
     for _ in 0..10 {
-        let deadline = Instant::now() + 300 * MS;
-        let mut request = with_deadline(Step::Queue, deadline);
-        Call::get_or_insert(request.extensions_mut()).ensure_progress();
-        timeout_at(deadline, rig.start(request).await).await.unwrap_err();
+        let deadline = Instant::now() + 3 * SECOND;
+        let call = rig.start(with_deadline(Step::Queue, deadline)).await;
+        timeout_at(deadline, call).await.unwrap_err();
     }
-    assert_eq!(rig.circuit.snapshot().consecutive_failures, 0);
+    let snapshot = rig.circuit.snapshot();
+    assert_eq!((snapshot.consecutive_failures, snapshot.timed), (0, 0));
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_nobody_ticks_the_clock_an_unsent_call_is_evidence_all_the_same() {
+async fn where_nobody_ticks_an_attempts_clock_its_calls_are_evidence_all_the_same() {
     let rig = rig(policy());
     for _ in 0..3 {
         let deadline = Instant::now() + 300 * MS;
-        let mut request = with_deadline(Step::Queue, deadline);
+        let mut request = with_deadline(Step::Silence, deadline);
         Call::get_or_insert(request.extensions_mut()).ensure_progress();
         timeout_at(deadline, rig.start(request).await).await.unwrap_err();
     }

@@ -240,3 +240,18 @@ async fn a_target_that_fails_to_become_ready_opens_it() {
     assert!(rig.circuit.is_open());
     assert!(rejected(&rig.send(Step::Answer).await));
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_failure_that_opens_it_tells_the_attempt_until_when() {
+    let rig = rig(Policy { consecutive_failures: Some(2), ..policy() });
+    let attempt = async || {
+        let mut request = support::Request::new(fail(Kind::Server));
+        let call = buttress_call::Call::get_or_insert(request.extensions_mut());
+        let progress = call.ensure_progress().clone();
+        rig.start(request).await.await.unwrap_err();
+        progress.closed_until()
+    };
+    assert_eq!(attempt().await, None);
+    let opens_again = tokio::time::Instant::now() + 10 * SECOND;
+    assert_eq!(attempt().await, Some(opens_again));
+}

@@ -36,8 +36,10 @@ pub enum Step {
     Head,
     /// Takes the request, marks it as sent, and never answers.
     Hang,
-    /// Takes the request and never sends it.
+    /// Takes the request, and keeps it in a queue of its own.
     Queue,
+    /// Takes the request, does not know of clocks, and never answers.
+    Silence,
     PanicInCall,
     PanicInPoll,
 }
@@ -155,7 +157,11 @@ impl Service<Request> for Target {
                     progress.mark_sent();
                     std::future::pending().await
                 }
-                Step::Queue => std::future::pending().await,
+                Step::Queue => {
+                    progress.mark_waiting();
+                    std::future::pending().await
+                }
+                Step::Silence => std::future::pending().await,
                 Step::PanicInCall | Step::PanicInPoll => panic!("in poll"),
             }
         })
