@@ -1,1 +1,7 @@
-//! Probes shared by the tests that span crates.
+//! What the tests that span crates share: an adversarial service, the layers around it, and the rules they keep.
+
+pub mod journey;
+pub mod probe;
+pub mod rules;
+pub mod subject;
+pub mod table;

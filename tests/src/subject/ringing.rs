@@ -1,0 +1,37 @@
+//! A classifier that runs a user's code first.
+
+use buttress_call::{BoxError, Call, Carries, Classify, Verdict};
+
+use super::Hook;
+
+/// Rings the hook, then asks the classifier inside.
+#[derive(Clone)]
+pub(super) struct Ringing<C> {
+    hook: Hook,
+    inner: C,
+}
+
+impl<C> Ringing<C> {
+    pub(super) fn new(hook: &Hook, inner: C) -> Self {
+        Ringing { hook: hook.clone(), inner }
+    }
+}
+
+impl<Res, C: Classify<Res>> Classify<Res> for Ringing<C> {
+    fn classify<'a>(&self, result: Result<&'a Res, &BoxError>) -> Verdict<'a> {
+        self.hook.ring();
+        self.inner.classify(result)
+    }
+}
+
+impl<Req, C: Carries<Req>> Carries<Req> for Ringing<C> {
+    fn call<'a>(&self, request: &'a Req) -> Option<&'a Call> {
+        self.hook.ring();
+        self.inner.call(request)
+    }
+
+    fn call_mut<'a>(&self, request: &'a mut Req) -> Option<&'a mut Call> {
+        self.hook.ring();
+        self.inner.call_mut(request)
+    }
+}
