@@ -1,0 +1,132 @@
+//! How long to wait before the next attempt.
+
+use std::{ops::RangeInclusive, time::Duration};
+
+use crate::{InvalidRetries, random::Random};
+
+/// How long to wait before the next attempt, when the provider does not say.
+///
+/// With n counted from zero, `t = min(base * 2^n, cap)`, and `jitter` makes a delay of it that never passes `cap`. The
+/// doubling gives a provider in trouble more room with each attempt; the jitter keeps clients that failed together from
+/// coming back together, which is what would keep it in trouble.
+///
+/// ```
+/// use std::time::Duration;
+/// use buttress_retry::{Backoff, Jitter};
+///
+/// let backoff = Backoff { base: Duration::from_secs(1), ..Backoff::default() };
+/// assert_eq!((backoff.cap, backoff.jitter), (Duration::from_secs(8), Jitter::Full));
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Backoff {
+    /// The first t. Above zero. Default: 500 ms, as in OpenAI's and Anthropic's own clients.
+    pub base: Duration,
+    /// The longest delay. Not below `base`. Default: 8 s, as in OpenAI's and Anthropic's own clients.
+    pub cap: Duration,
+    /// What is made of t. Default: [`Jitter::Full`].
+    pub jitter: Jitter,
+}
+
+/// What is made of t, the exponential delay.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Jitter {
+    /// Between 0 and t. Of all, it sends the fewest calls for nothing: clients that contend for one row, 100 at once,
+    /// need 43 % of the calls and 8 % of the time that they need without jitter (AWS's model, simulated).
+    Full,
+    /// Between t/2 and t: for whoever needs a shortest wait.
+    Equal,
+    /// Between `base` and three times the delay before, at most `cap`: it grows by chance instead of by count, so it
+    /// may be longer than t.
+    Decorrelated,
+    /// t and such a share of it, drawn from this range, on top. Both ends are finite and not negative.
+    ///
+    /// t itself stops growing where the largest share would pass the cap. A plain clamp of the sum would send all who
+    /// have reached the cap at the same instant again.
+    Proportional(RangeInclusive<f64>),
+    /// t itself: clients that fail together come back together. For comparisons.
+    None,
+}
+
+impl Default for Backoff {
+    /// Full jitter over 500 ms, 1 s, 2 s, … up to 8 s.
+    fn default() -> Self {
+        Backoff { base: Duration::from_millis(500), cap: Duration::from_secs(8), jitter: Jitter::Full }
+    }
+}
+
+impl Backoff {
+    /// `min(base * 2^n, max)` plus 10 to 30 % of it, within `max`: 1.1 to 1.3 s, 2.2 to 2.6 s, 4.4 to 5.2 s, … for a
+    /// base of 1 s; with a max of 30 s at most 25.4 to 30 s.
+    ///
+    /// Waits are long and close together; [`Jitter::Full`] spreads them better. See [`Jitter::Proportional`] for how the
+    /// sum stays within `max`.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use buttress_retry::{Backoff, Retries, RetryPolicy};
+    ///
+    /// let backoff = Backoff::proportional(Duration::from_secs(1), Duration::from_secs(30));
+    /// let policy = RetryPolicy::new(Retries { backoff, ..Retries::default() })?;
+    /// # let _ = policy;
+    /// # Ok::<(), buttress_retry::InvalidRetries>(())
+    /// ```
+    pub const fn proportional(base: Duration, max: Duration) -> Self {
+        Backoff { base, cap: max, jitter: Jitter::Proportional(0.1..=0.3) }
+    }
+
+    pub(crate) fn check(&self) -> Result<(), InvalidRetries> {
+        let Backoff { base, cap, jitter } = self;
+        if base.is_zero() {
+            return Err(InvalidRetries::new("backoff.base", base, "must be above zero"));
+        }
+        if cap < base {
+            return Err(InvalidRetries::new("backoff.cap", cap, "must not be below backoff.base"));
+        }
+        if let Jitter::Proportional(share) = jitter {
+            let (low, high) = (*share.start(), *share.end());
+            // NaN fails the comparisons.
+            if !(low >= 0.0 && high >= 0.0 && high.is_finite()) {
+                let rule = "both ends must be finite and not negative";
+                return Err(InvalidRetries::new("backoff.jitter", share, rule));
+            }
+            if low > high {
+                return Err(InvalidRetries::new("backoff.jitter", share, "the ends are reversed"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The delay after `n` earlier ones, of which `last` was the latest. In nanoseconds, which last for 584 years.
+    pub(crate) fn delay(&self, n: u8, last: u64, random: &Random) -> u64 {
+        let t = self.exponential(n);
+        let cap = nanos(self.cap);
+        match &self.jitter {
+            Jitter::None => t,
+            Jitter::Full => random.between(0, t),
+            Jitter::Equal => random.between(t.div_ceil(2), t),
+            Jitter::Decorrelated => {
+                let base = nanos(self.base);
+                random.between(base, last.saturating_mul(3).clamp(base, cap))
+            }
+            Jitter::Proportional(share) => {
+                let (low, high) = (*share.start(), *share.end());
+                let t = (t as f64).min(cap as f64 / (1.0 + high));
+                let share = low + (high - low) * random.unit();
+                // The cast saturates; rounding may not pass the cap either.
+                ((t * (1.0 + share)) as u64).min(cap)
+            }
+        }
+    }
+
+    /// `min(base * 2^n, cap)`. The cap is halved before the base is doubled, so nothing overflows.
+    fn exponential(&self, n: u8) -> u64 {
+        let (base, cap) = (nanos(self.base), nanos(self.cap));
+        let room = cap.checked_shr(n.into()).unwrap_or(0);
+        if base > room { cap } else { base << n }
+    }
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}

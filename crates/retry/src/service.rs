@@ -1,0 +1,67 @@
+//! The service.
+
+use std::{
+    fmt,
+    task::{Context, Poll},
+};
+
+use buttress_call::{BoxError, Carries, Classify, Http};
+use tower::retry;
+use tower_service::Service;
+
+use crate::{
+    AnyAnswer, NoHeaders, Replay, ResponseFuture, RetryPolicy, Stamp, Validate, boxed::Boxed, policy,
+};
+
+/// A service whose failed calls are sent again. Made by [`RetryLayer`](crate::RetryLayer).
+///
+/// It is ready when its inner service is. A call takes the inner service that is ready and leaves a clone in the future,
+/// which is made ready again only if a retry needs it.
+pub struct Retry<S, C = Http, V = AnyAnswer, H = NoHeaders> {
+    classify: C,
+    headers: H,
+    inner: retry::Retry<RetryPolicy<C, V, H>, Boxed<S>>,
+}
+
+impl<S, C: Clone, V, H: Clone> Retry<S, C, V, H> {
+    pub(crate) fn new(policy: RetryPolicy<C, V, H>, inner: S) -> Self {
+        let (classify, headers) = policy.first_parts();
+        Retry { classify, headers, inner: retry::Retry::new(policy, Boxed { inner }) }
+    }
+}
+
+impl<S, C, V, H, Req> Service<Req> for Retry<S, C, V, H>
+where
+    S: Service<Req> + Clone,
+    S::Error: Into<BoxError>,
+    C: Classify<S::Response> + Carries<Req> + Clone,
+    V: Validate<S::Response> + Clone,
+    H: Stamp<Req> + Clone,
+    Req: Replay,
+{
+    type Response = S::Response;
+    type Error = BoxError;
+    type Future = ResponseFuture<S, C, V, H, Req>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Req) -> Self::Future {
+        policy::prepare(&self.classify, &self.headers, &mut request);
+        ResponseFuture::new(self.inner.call(request))
+    }
+}
+
+impl<S: Clone, C: Clone, V: Clone, H: Clone> Clone for Retry<S, C, V, H> {
+    // The inner service's own `Clone` leaves its readiness behind.
+    fn clone(&self) -> Self {
+        Retry { classify: self.classify.clone(), headers: self.headers.clone(), inner: self.inner.clone() }
+    }
+}
+
+impl<S: fmt::Debug, C, V, H> fmt::Debug for Retry<S, C, V, H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Retry").field("inner", self.inner.get_ref()).finish_non_exhaustive()
+    }
+}
