@@ -1,0 +1,93 @@
+//! Each layer stands alone: what a user of one crate gets with it, and nothing else.
+
+#[path = "standalone/licences.rs"]
+mod licences;
+#[path = "standalone/metadata.rs"]
+mod metadata;
+
+use std::{collections::BTreeSet, fs};
+
+use metadata::{ROOT, Workspace, cargo};
+
+/// What is no layer: words, wire formats, and what is not published.
+const NO_LAYERS: [&str; 6] =
+    ["buttress-call", "buttress-wire", "buttress-sim", "buttress-tests", "buttress-examples", "buttress-lab"];
+
+fn layers() -> Vec<String> {
+    let all = Workspace::read().members();
+    // The facade is all layers on purpose.
+    all.into_iter().filter(|name| !NO_LAYERS.contains(&&**name) && name != "buttress").collect()
+}
+
+/// What is built with a package, as `name vX.Y.Z` with its features behind.
+fn tree(package: &str) -> Vec<String> {
+    let shape = ["tree", "--offline", "--edges=normal,build", "--prefix=none", "--format={p} [{f}]"];
+    let tree = cargo(&[&shape[..], &["--package", package]].concat());
+    tree.lines().map(str::to_owned).collect()
+}
+
+fn names(package: &str) -> BTreeSet<String> {
+    tree(package).iter().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
+}
+
+#[test]
+fn a_layer_brings_no_other_layer() {
+    let layers = layers();
+    assert!(layers.len() >= 4, "{layers:?}");
+    for layer in &layers {
+        let names = names(layer);
+        let others: Vec<_> =
+            layers.iter().filter(|other| *other != layer && names.contains(*other)).collect();
+        assert!(others.is_empty(), "{layer} depends on {others:?}");
+    }
+}
+
+#[test]
+fn no_layer_brings_what_only_tests_need() {
+    for layer in layers() {
+        let names = names(&layer);
+        for other in ["buttress-sim", "hyper", "reqwest", "clap", "proptest"] {
+            assert!(!names.contains(other), "{layer} depends on {other}");
+        }
+    }
+}
+
+#[test]
+fn the_words_need_neither_tower_nor_hyper_nor_a_runtime() {
+    let tree = tree("buttress-call");
+    for absent in ["tower", "hyper", "hyper-util", "tower-layer"] {
+        let found = tree.iter().find(|line| line.starts_with(&format!("{absent} v")));
+        assert_eq!(found, None, "buttress-call depends on {absent}");
+    }
+    let tokio = tree.iter().find(|line| line.starts_with("tokio v")).unwrap();
+    // `time` alone: no runtime, no I/O, no macros.
+    assert!(tokio.ends_with("[time]"), "{tokio}");
+}
+
+#[test]
+fn the_wire_formats_need_no_client() {
+    let names = names("buttress-wire");
+    assert!(!names.contains("tower") && !names.contains("hyper"), "{names:?}");
+}
+
+#[test]
+fn every_crate_inherits_what_the_workspace_says() {
+    for manifest in Workspace::read().manifests() {
+        let text = fs::read_to_string(&manifest).unwrap();
+        for line in ["version.workspace = true", "rust-version.workspace = true", "license.workspace = true"]
+        {
+            assert!(text.lines().any(|has| has == line), "{manifest} lacks {line}");
+        }
+        assert!(text.contains("[lints]\nworkspace = true"), "{manifest} lacks the lints");
+    }
+}
+
+#[test]
+fn every_dependencys_licence_is_allowed() {
+    let allowed = licences::allowed(&fs::read_to_string(format!("{ROOT}/deny.toml")).unwrap());
+    let licences = Workspace::read().licences_of_normal_dependencies();
+    assert!(licences.len() > 20, "{licences:?}");
+    for (package, licence) in licences {
+        assert!(licences::satisfied(&licence, &allowed), "{package} is under {licence}: not in deny.toml");
+    }
+}
