@@ -85,7 +85,7 @@ pub enum SlowerThan {
     Baseline(f64),
 }
 
-/// How long an open circuit stays open.
+/// How long an open circuit stays open: never shorter, and at most a millisecond longer, than it says here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OpenFor {
     /// Always this long. At least 1 ms.

@@ -368,3 +368,18 @@ impl Shared {
         self.base + Duration::from_millis(ms)
     }
 }
+
+#[cfg(all(test, not(buttress_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_changes_told_in_the_wrong_order_the_later_one_stays() {
+        let shared = Shared::new(Policy::default());
+        let first = shared.circuit.set(Mode::Forced, Word::NEVER);
+        let second = shared.circuit.set(Mode::Closed, 0);
+        shared.publish(second, Reason::Reset);
+        shared.publish(first, Reason::ForcedOpen);
+        assert_eq!(shared.changes().borrow().reason, Reason::Reset);
+    }
+}

@@ -63,6 +63,20 @@ async fn a_call_readied_while_closed_is_rejected_once_it_is_open() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_clone_of_a_readied_service_is_not_ready() {
+    let rig = rig(policy());
+    let mut original = rig.service.clone();
+    original.ready().await.unwrap();
+    let mut clone = original.clone();
+    rig.trip().await;
+    clone.ready().await.unwrap();
+    tokio::time::advance(10 * SECOND).await;
+    // The target would panic.
+    assert!(rejected(&clone.call(support::Request::new(Step::Answer)).await));
+    original.call(support::Request::new(Step::Answer)).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn services_of_one_layer_their_clones_and_the_layers_clones_share_one_circuit() {
     let layer = BreakerLayer::new(Policy { consecutive_failures: Some(4), ..policy() }).unwrap();
     let one = layer.layer(Target::default());

@@ -3,7 +3,9 @@
 
 mod support;
 
-use buttress_breaker::{Policy, Rate, Reason, Slow, SlowerThan, State};
+use std::time::Duration;
+
+use buttress_breaker::{OpenFor, Policy, Rate, Reason, Slow, SlowerThan, State};
 use buttress_call::{Kind, Outcome, find};
 use support::{MS, SECOND, Step, fail, policy, rejected, rig};
 
@@ -161,6 +163,41 @@ async fn late_failures_of_an_earlier_era_count_for_nothing() {
     }
     let snapshot = rig.circuit.snapshot();
     assert_eq!((snapshot.state, snapshot.consecutive_failures), (State::Closed, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_success_does_not_reset_the_count_of_a_later_era() {
+    let rig = rig(Policy { probes: 1, ..policy() });
+    let late = rig.spawn(Step::AnswerAfter(11 * SECOND)).await;
+    rig.trip().await;
+    tokio::time::advance(10 * SECOND).await;
+    rig.send(Step::Answer).await.unwrap();
+    rig.send(fail(Kind::Server)).await.unwrap_err();
+    late.await.unwrap().unwrap();
+    assert_eq!(rig.circuit.snapshot().consecutive_failures, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_of_an_earlier_recovery_counts_for_nothing_in_the_next() {
+    let rig = rig(policy()).recovering().await;
+    let late = rig.spawn(Step::AnswerAfter(11 * SECOND)).await;
+    rig.send(fail(Kind::Server)).await.unwrap_err();
+    tokio::time::advance(10 * SECOND).await;
+    let _hung = rig.spawn(Step::Hang).await;
+    late.await.unwrap().unwrap();
+    let snapshot = rig.circuit.snapshot();
+    assert_eq!((snapshot.state, snapshot.probes, snapshot.probes_succeeded), (State::HalfOpen, 1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_begun_millisecond_never_shortens_the_open_time() {
+    let rig = rig(Policy { open: OpenFor::Fixed(5 * MS), ..policy() });
+    tokio::time::advance(Duration::from_micros(700)).await;
+    rig.trip().await;
+    tokio::time::advance(Duration::from_micros(4_999)).await;
+    assert!(rig.circuit.is_open());
+    tokio::time::advance(MS).await;
+    assert!(!rig.circuit.is_open());
 }
 
 #[tokio::test(start_paused = true)]
