@@ -109,6 +109,18 @@ async fn more_probes_in_a_new_policy_are_there_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn fewer_probes_in_a_new_policy_hold_for_those_on_their_way_too() {
+    let rig = rig(policy()).recovering().await;
+    let _first = rig.spawn(Step::Hang).await;
+    tokio::time::advance(5 * SECOND).await;
+    let _second = rig.spawn(Step::Hang).await;
+    rig.circuit.set_policy(Policy { probes: 1, ..policy() }).unwrap();
+    tokio::time::advance(10 * SECOND).await;
+    let error = rig.send(Step::Answer).await.unwrap_err();
+    assert_eq!(find(&error).unwrap().retry_after(), Some(5 * SECOND), "the second still has its lease");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_bad_policy_is_refused_and_the_old_one_stays() {
     let rig = rig(policy());
     let error = rig.circuit.set_policy(Policy { probes: 0, ..policy() }).unwrap_err();

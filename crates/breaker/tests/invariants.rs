@@ -139,6 +139,36 @@ proptest! {
     }
 
     #[test]
+    fn a_recovering_target_never_sees_more_calls_at_once_than_there_are_probes(
+        calls in prop::collection::vec((1_u64..9_000, 0_u64..4_000, any::<bool>()), 1..40),
+        probes in 1_u32..4,
+    ) {
+        let hour = Duration::from_secs(3_600);
+        let policy = Policy { consecutive_failures: Some(3), probes, probe_lease: hour, ..Policy::default() };
+        run(async move {
+            let rig = rig(policy);
+            rig.trip().await;
+            tokio::time::advance(60 * SECOND).await;
+            let mut tasks = Vec::new();
+            for (time, pause, walks_away) in calls {
+                // None of them says anything about the target, so the circuit stays half-open.
+                let task = rig.spawn(Step::FailAfter(Duration::from_millis(time), Kind::RateLimited)).await;
+                if walks_away {
+                    task.abort();
+                }
+                tasks.push(task);
+                assert!(rig.target.in_flight() <= probes as usize);
+                tokio::time::sleep(Duration::from_millis(pause)).await;
+            }
+            for task in tasks {
+                let _ = task.await;
+            }
+            let snapshot = rig.circuit.snapshot();
+            assert_eq!((snapshot.state, snapshot.probes), (State::HalfOpen, 0));
+        });
+    }
+
+    #[test]
     fn below_its_minimum_the_rate_never_opens_it(
         steps in prop::collection::vec((prop::bool::weighted(0.9), 0_u64..4_000), 1..120),
         minimum in 2_u32..20,
