@@ -130,3 +130,69 @@ impl Backoff {
 fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn jitter() -> impl Strategy<Value = Jitter> {
+        let share = (0.0..10.0_f64, 0.0..10.0_f64);
+        prop_oneof![
+            Just(Jitter::None),
+            Just(Jitter::Full),
+            Just(Jitter::Equal),
+            Just(Jitter::Decorrelated),
+            share.prop_map(|(a, b)| Jitter::Proportional(a.min(b)..=a.max(b))),
+        ]
+    }
+
+    fn time() -> impl Strategy<Value = Duration> {
+        prop_oneof![
+            (1..10_u64).prop_map(Duration::from_nanos),
+            (1..100_000_u64).prop_map(Duration::from_millis),
+            any::<u64>().prop_map(|nanos| Duration::from_nanos(nanos.max(1))),
+            Just(Duration::MAX),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn no_jitter_passes_the_cap_and_nothing_overflows(
+            (a, b) in (time(), time()),
+            jitter in jitter(),
+            seed: u64,
+            last: u64,
+        ) {
+            let backoff = Backoff { base: a.min(b), cap: a.max(b), jitter };
+            prop_assert_eq!(backoff.check(), Ok(()));
+            let random = Random::seeded(seed);
+            let (mut last, mut t) = (last, 0);
+            for n in 0..=u8::MAX {
+                last = backoff.delay(n, last, &random);
+                prop_assert!(last <= nanos(backoff.cap));
+                let next = backoff.exponential(n);
+                prop_assert!(t <= next && next <= nanos(backoff.cap));
+                t = next;
+                match backoff.jitter {
+                    Jitter::Full => prop_assert!(last <= t),
+                    Jitter::Equal => prop_assert!(t / 2 <= last && last <= t),
+                    Jitter::Decorrelated => prop_assert!(nanos(backoff.base) <= last),
+                    _ => {}
+                }
+            }
+            prop_assert_eq!(t, nanos(backoff.cap), "255 doublings reach any cap");
+        }
+    }
+
+    #[test]
+    fn at_the_cap_proportional_delays_still_differ() {
+        let backoff = Backoff::proportional(Duration::from_secs(1), Duration::from_secs(30));
+        let random = Random::seeded(1);
+        let mut delays: Vec<_> = (0..100).map(|_| backoff.delay(20, 0, &random)).collect();
+        delays.sort_unstable();
+        delays.dedup();
+        assert!(delays.len() > 90);
+    }
+}

@@ -136,3 +136,99 @@ impl fmt::Debug for RetryBudget {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// Tokio's clock outside of a runtime does not pause.
+    fn paused<T>(test: impl AsyncFnOnce() -> T) -> T {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_time().start_paused(true).build().expect("a runtime without a driver");
+        runtime.block_on(test())
+    }
+
+    proptest! {
+        /// In any stretch of time: `burst`, `per_second` for each second, and `share` of the calls that ended in it.
+        #[test]
+        fn no_stretch_of_time_has_more_retries_than_the_budget_says(
+            share in 0.0..2.0_f64,
+            per_second in 0..50_u32,
+            burst in 1..50_u32,
+            steps in prop::collection::vec((0..300_u64, any::<bool>()), 1..400),
+        ) {
+            // (time in ms, calls so far, retries so far), after each step
+            let seen = paused(async || {
+                let budget = RetryBudget::new(share, per_second, burst).unwrap();
+                let mut seen = vec![(0, 0_u64, 0_u64)];
+                for (wait, fails) in steps {
+                    let (mut at, mut calls, mut retries) = *seen.last().unwrap();
+                    // Most calls come at once.
+                    if wait < 100 {
+                        tokio::time::advance(Duration::from_millis(wait)).await;
+                        at += wait;
+                    }
+                    budget.deposit();
+                    calls += 1;
+                    while fails && budget.withdraw() {
+                        retries += 1;
+                    }
+                    seen.push((at, calls, retries));
+                }
+                seen
+            });
+            for (index, (start, calls, retries)) in seen.iter().enumerate() {
+                for (end, calls_by_then, retries_by_then) in &seen[index..] {
+                    let earned = f64::from(per_second) * (end - start) as f64 / 1_000.0
+                        + share * (calls_by_then - calls) as f64;
+                    let granted = (retries_by_then - retries) as f64;
+                    prop_assert!(granted <= f64::from(burst) + earned + 0.01, "{} of {}", granted, earned);
+                }
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn time_pays_the_minimum_even_in_small_change() {
+        let budget = RetryBudget::new(0.0, 10, 5).unwrap();
+        for _ in 0..5 {
+            assert!(budget.withdraw());
+        }
+        for _ in 0..99 {
+            tokio::time::advance(Duration::from_millis(1)).await;
+            assert!(!budget.withdraw());
+        }
+        tokio::time::advance(Duration::from_millis(1)).await;
+        assert!(budget.withdraw() && !budget.withdraw());
+        // A day of quiet fills it, and no more.
+        tokio::time::advance(86_400 * SECOND).await;
+        assert_eq!(budget.available(), 5);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn threads_together_get_no_more_than_one_would() {
+        let budget = RetryBudget::new(0.5, 0, 1_000).unwrap();
+        let granted: usize = std::thread::scope(|scope| {
+            let work = || {
+                let one = |_: &u32| {
+                    budget.deposit();
+                    budget.withdraw() && budget.withdraw()
+                };
+                (0..4_000).filter(one).count()
+            };
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(work)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+        });
+        // 8,000 came in beside the 1,000 that were there.
+        assert!(granted <= 4_500, "{granted}");
+    }
+
+    #[test]
+    fn a_clock_is_not_needed_to_make_one() {
+        assert!(RetryBudget::default().withdraw());
+    }
+}
