@@ -13,9 +13,9 @@ use buttress_call::{BoxError, Completion, Kind, failure};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http_body::Body;
-use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
 use tokio::time::Instant;
-use tower::util::BoxCloneSyncService;
+use tower::{ServiceExt, util::BoxCloneSyncService};
 use tower_service::Service;
 
 use crate::probe::Request;
@@ -25,6 +25,18 @@ pub type Response = http::Response<UnsyncBoxBody<Bytes, BoxError>>;
 
 /// A layer around probes, with all else about it forgotten.
 pub type Client = BoxCloneSyncService<Request, Response, BoxError>;
+
+/// Forgets what an HTTP stack is made of.
+pub fn erase<S, B>(stack: S) -> Client
+where
+    S: Service<Request, Response = http::Response<B>, Future: Send> + Clone + Send + Sync + 'static,
+    S::Error: Into<BoxError> + 'static,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    let boxed = stack.map_response(|response| response.map(|body| body.map_err(Into::into).boxed_unsync()));
+    Client::new(boxed.map_err(Into::into))
+}
 
 /// One call. Dropping it drops whatever there is of it by then.
 pub struct Journey {

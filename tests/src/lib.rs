@@ -1,5 +1,6 @@
 //! What the tests that span crates share: an adversarial service, the layers around it, and the rules they keep.
 
+pub mod fleet;
 pub mod journey;
 pub mod probe;
 pub mod rules;

@@ -1,5 +1,7 @@
 //! What the compiler tells a user of a typed client who has not said how its calls end.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests too")]
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -9,7 +11,7 @@ use std::{
 const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// A typed client behind a breaker; `LAYER` is the breaker.
-const CLIENT: &str = r#"
+const CLIENT: &str = r"
 use std::task::{Context, Poll};
 
 use buttress_breaker::BreakerLayer;
@@ -38,7 +40,7 @@ fn main() {
     let stack = LAYER.layer(Client);
     buttress_call::check::<Ask>(&stack);
 }
-"#;
+";
 
 #[test]
 fn a_typed_client_is_told_what_to_give_the_layer() {

@@ -1,5 +1,7 @@
 //! The contract that every layer keeps, and its table in the documentation.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests too")]
+
 use std::{fs, path::Path};
 
 use buttress_tests::{rules, subject, table};

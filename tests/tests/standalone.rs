@@ -1,5 +1,7 @@
 //! Each layer stands alone: what a user of one crate gets with it, and nothing else.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests too")]
+
 #[path = "standalone/licences.rs"]
 mod licences;
 #[path = "standalone/metadata.rs"]

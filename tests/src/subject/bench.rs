@@ -11,13 +11,13 @@ use std::{
 
 use buttress_call::{BoxError, Call};
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
+use http_body_util::Full;
 use tokio::sync::Semaphore;
-use tower::{Service, ServiceExt, limit::ConcurrencyLimit};
+use tower::{Service, limit::ConcurrencyLimit};
 
 use super::{Built, Lesson};
 use crate::{
-    journey::{Client, Journey, Seen, observe},
+    journey::{Client, Journey, Seen, erase, observe},
     probe::{Act, Probe, Request, Target, TypedProbe, untyped},
 };
 
@@ -132,18 +132,6 @@ fn streamed(body: String) -> Request {
     let shape = shape.expect("the text above is a request of that dialect");
     Call::get_or_insert(request.extensions_mut()).set_shape(shape.into());
     request
-}
-
-/// Forgets what an HTTP stack is made of.
-pub(super) fn erase<S, B>(stack: S) -> Client
-where
-    S: Service<Request, Response = http::Response<B>, Future: Send> + Clone + Send + Sync + 'static,
-    S::Error: Into<BoxError> + 'static,
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
-{
-    let boxed = stack.map_response(|response| response.map(|body| body.map_err(Into::into).boxed_unsync()));
-    Client::new(boxed.map_err(Into::into))
 }
 
 /// Forgets what a typed stack is made of.

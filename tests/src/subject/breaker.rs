@@ -6,12 +6,11 @@ use buttress_breaker::{BreakerHandle, BreakerLayer, Policy};
 use buttress_call::{ByError, Http, Kind, with_call};
 use tower::Layer;
 
-use super::{
-    Built, Hook, Lesson, Subject,
-    bench::{erase, erase_typed},
-    ringing::Ringing,
+use super::{Built, Hook, Lesson, Subject, bench::erase_typed, ringing::Ringing};
+use crate::{
+    journey::erase,
+    probe::{Act, Ask, Head},
 };
-use crate::probe::{Act, Ask, Head};
 
 pub(super) fn http() -> Subject {
     Subject {

@@ -5,8 +5,11 @@ use bytes::Bytes;
 use http_body_util::Full;
 use tower::Layer;
 
-use super::{Bound, Built, Subject, bench::erase};
-use crate::probe::{Act, Request};
+use super::{Bound, Built, Subject};
+use crate::{
+    journey::erase,
+    probe::{Act, Request},
+};
 
 const LIMIT: usize = 64 << 10;
 

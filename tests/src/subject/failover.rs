@@ -5,12 +5,11 @@ use std::{sync::Arc, time::Duration};
 use buttress_call::{ByError, Http, Kind, with_call};
 use buttress_failover::{Failover, FailoverHandle};
 
-use super::{
-    Bench, Built, Lesson, Subject,
-    bench::{erase, erase_typed},
-    ringing::Ringing,
+use super::{Bench, Built, Lesson, Subject, bench::erase_typed, ringing::Ringing};
+use crate::{
+    journey::erase,
+    probe::{Act, Ask, Head},
 };
-use crate::probe::{Act, Ask, Head};
 
 pub(super) fn http() -> Subject {
     Subject {

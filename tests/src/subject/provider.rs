@@ -4,11 +4,11 @@ use buttress_provider::{Provider, ProviderLayer};
 use bytes::Bytes;
 use tower::Layer;
 
-use super::{
-    Bound, Built, Subject,
-    bench::{erase, request},
+use super::{Bound, Built, Subject, bench::request};
+use crate::{
+    journey::erase,
+    probe::{Act, Piece},
 };
-use crate::probe::{Act, Piece};
 
 pub(super) fn subject() -> Subject {
     const STATELESS: &str = "has no state";

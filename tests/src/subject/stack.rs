@@ -8,8 +8,11 @@ use buttress_failover::Failover;
 use buttress_timeout::{TimeoutLayer, Timeouts};
 use tower::{Layer, ServiceBuilder};
 
-use super::{Bench, Built, Lesson, Subject, bench::erase, breaker, buffer, provider, ringing::Ringing};
-use crate::probe::{Act, Head};
+use super::{Bench, Built, Lesson, Subject, breaker, buffer, provider, ringing::Ringing};
+use crate::{
+    journey::erase,
+    probe::{Act, Head},
+};
 
 pub(super) fn subject() -> Subject {
     let bounds = provider::bounds().into_iter().chain([buffer::bound()]).collect();

@@ -6,11 +6,11 @@ use buttress_call::{Outcome, classify_fn, failure, with_call};
 use buttress_timeout::{TimeLimit, TimeoutLayer, Timeouts};
 use tower::Layer;
 
-use super::{
-    Built, Lesson, Subject,
-    bench::{erase, erase_typed},
+use super::{Built, Lesson, Subject, bench::erase_typed};
+use crate::{
+    journey::erase,
+    probe::{Act, Answer, Ask, Head},
 };
-use crate::probe::{Act, Answer, Ask, Head};
 
 pub(super) fn http() -> Subject {
     Subject {
