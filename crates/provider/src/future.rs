@@ -189,8 +189,10 @@ fn form(parts: &response::Parts, asked: Asked) -> Form {
 
 /// The encoding of a body that is encoded.
 fn encoding(headers: &HeaderMap) -> Option<&str> {
-    let value = headers.get(header::CONTENT_ENCODING)?.to_str().unwrap_or("unreadable").trim();
-    (!value.is_empty() && !value.eq_ignore_ascii_case("identity")).then_some(value)
+    let encodings = headers.get_all(header::CONTENT_ENCODING).iter();
+    encodings
+        .map(|value| value.to_str().unwrap_or("unreadable").trim())
+        .find(|encoding| !encoding.is_empty() && !encoding.eq_ignore_ascii_case("identity"))
 }
 
 /// Reads until the answer may be judged: `true` if all of it is there.
@@ -202,26 +204,21 @@ where
     let Held { reader, until, .. } = held;
     let max_prelude = MAX_PRELUDE.saturating_add(max_event);
     loop {
-        let prelude = if reader.content() { 0 } else { reader.held_bytes() };
-        match *until {
-            Until::Error if reader.held_bytes() >= MAX_ERROR_BODY => return Poll::Ready(Ok(false)),
-            Until::Error => {}
-            Until::Commit(Commit::Head) => return Poll::Ready(Ok(false)),
-            Until::Commit(Commit::FirstContent { .. }) if reader.content() || reader.ended() => {
-                return Poll::Ready(Ok(false));
-            }
+        let held = reader.held_bytes();
+        let enough = match *until {
+            Until::Error => held >= MAX_ERROR_BODY,
+            Until::Commit(Commit::Head) => true,
             // The transport's end may lag behind the answer's.
-            Until::Commit(Commit::End { .. }) if reader.ended() => return Poll::Ready(Ok(false)),
-            Until::Commit(_) if prelude > max_prelude => {
-                return Poll::Ready(Err(Broken::PreludeTooLong { bytes: prelude }));
-            }
-            Until::Commit(Commit::FirstContent { .. }) => {}
-            Until::Commit(Commit::End { max_bytes }) => {
-                if reader.held_bytes() > max_bytes {
-                    reader.pass_through();
-                    return Poll::Ready(Ok(false));
-                }
-            }
+            Until::Commit(_) if reader.ended() => true,
+            Until::Commit(Commit::FirstContent { .. }) => reader.content(),
+            Until::Commit(Commit::End { max_bytes }) => held > max_bytes,
+        };
+        if enough {
+            reader.pass_through();
+            return Poll::Ready(Ok(false));
+        }
+        if matches!(until, Until::Commit(_)) && !reader.content() && held > max_prelude {
+            return Poll::Ready(Err(Broken::PreludeTooLong { bytes: held }));
         }
         match ready!(reader.poll_step(cx)) {
             Step::Read => {}

@@ -1,5 +1,7 @@
 //! What is sent, what is not, and what is never printed.
 
+#![allow(clippy::unwrap_used, clippy::unnecessary_wraps, reason = "helpers of tests are tests too")]
+
 mod kit;
 
 use std::{
@@ -297,7 +299,7 @@ async fn a_key_is_never_printed_even_if_the_provider_repeats_it() {
     for answer in answers {
         let client = Client::new(answer);
         let future = client.send(layer.clone(), ask(true, true));
-        printed += &format!("{future:?}");
+        printed.extend([format!("{future:?}")]);
         match future.await {
             Err(error) => {
                 let text = kit::printed(&*error);
@@ -305,14 +307,14 @@ async fn a_key_is_never_printed_even_if_the_provider_repeats_it() {
                 printed += &text;
             }
             Ok(response) => {
-                printed += &format!("{response:?}");
+                printed.extend([format!("{response:?}")]);
                 let error = take(response).await.error.unwrap();
                 assert_eq!(find(&error).unwrap().kind(), Kind::Broken);
                 printed += &kit::printed(&*error);
             }
         }
         let (parts, _) = client.sent().await;
-        printed += &format!("{parts:?}");
+        printed.extend([format!("{parts:?}")]);
     }
     assert!(!printed.contains(KEY), "{printed}");
 }

@@ -1,5 +1,7 @@
 //! Any transcript, cut into any pieces, under any commit: the same bytes, one end, the right one.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests too")]
+
 mod kit;
 
 use std::time::Duration;

@@ -1,5 +1,6 @@
 //! A client whose answers are scripted, and a reader that notes all that comes of them.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part of the kit")]
+#![allow(clippy::unwrap_used, clippy::needless_pass_by_value, reason = "a test reads best so")]
 
 use std::{
     collections::VecDeque,
@@ -466,5 +467,5 @@ pub fn failed<T>(result: Result<T, BoxError>) -> Error {
 /// Everything that an error prints, its sources included.
 pub fn printed(error: &(dyn std::error::Error + 'static)) -> String {
     let chain = std::iter::successors(Some(error), |error| (*error).source());
-    chain.map(|error| format!("{error} {error:?}\n")).collect()
+    chain.map(|error| format!("{error} {error:?}")).collect::<Vec<_>>().join("\n")
 }
