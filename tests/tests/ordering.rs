@@ -158,7 +158,7 @@ async fn a_provider_that_recovers_is_asked_again_within_one_open_time() {
             call(&stack).await.unwrap();
         }
         let back = a.log().into_iter().find(|seen| seen.at >= recovery && seen.end == Ending::Answered);
-        let took = back.unwrap().at - recovery;
+        let took = back.unwrap().at.saturating_sub(recovery);
         assert!(took <= OPEN + EVERY, "{took:?} after an outage of {outage:?}");
         // And it was left alone meanwhile: five failures, then one probe for each open time.
         let failed = a.log().iter().filter(|seen| seen.end == Ending::Faulted).count();
