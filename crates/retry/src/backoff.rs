@@ -36,7 +36,7 @@ pub enum Jitter {
     Full,
     /// Between t/2 and t: for whoever needs a shortest wait.
     Equal,
-    /// Between `base` and three times the delay before, at most `cap`: it grows by chance instead of by count, so it
+    /// Between `base` and three times the delay before (at first, of `base`), at most `cap`: it grows by chance instead of by count, so it
     /// may be longer than t.
     Decorrelated,
     /// t and such a share of it, drawn from this range, on top. Both ends are finite and not negative.
@@ -107,7 +107,7 @@ impl Backoff {
             Jitter::Equal => random.between(t.div_ceil(2), t),
             Jitter::Decorrelated => {
                 let base = nanos(self.base);
-                random.between(base, last.saturating_mul(3).clamp(base, cap))
+                random.between(base, last.max(base).saturating_mul(3).min(cap))
             }
             Jitter::Proportional(share) => {
                 let (low, high) = (*share.start(), *share.end());
@@ -186,13 +186,23 @@ mod tests {
         }
     }
 
+    fn different(backoff: &Backoff, n: u8) -> usize {
+        let random = Random::seeded(1);
+        (0..100).map(|_| backoff.delay(n, 0, &random)).collect::<std::collections::HashSet<_>>().len()
+    }
+
+    #[test]
+    fn delays_differ_from_the_first_one_on() {
+        for jitter in [Jitter::Full, Jitter::Equal, Jitter::Decorrelated, Jitter::Proportional(0.1..=0.3)] {
+            let backoff = Backoff { jitter, ..Backoff::default() };
+            assert!(different(&backoff, 0) > 90, "{backoff:?}");
+        }
+        assert_eq!(different(&Backoff { jitter: Jitter::None, ..Backoff::default() }, 0), 1);
+    }
+
     #[test]
     fn at_the_cap_proportional_delays_still_differ() {
         let backoff = Backoff::proportional(Duration::from_secs(1), Duration::from_secs(30));
-        let random = Random::seeded(1);
-        let mut delays: Vec<_> = (0..100).map(|_| backoff.delay(20, 0, &random)).collect();
-        delays.sort_unstable();
-        delays.dedup();
-        assert!(delays.len() > 90);
+        assert!(different(&backoff, 20) > 90);
     }
 }
