@@ -2,8 +2,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// One hedge, in the bucket's own unit: small enough that a share of 0.01 % does not round to nothing.
-const HEDGE: f64 = 1_000_000.0;
+/// One hedge, in the bucket's own unit. Fine enough that no share that anybody means rounds to nothing, and coarse enough
+/// that the largest burst fits the word.
+const HEDGE: u64 = 1 << 32;
 
 /// Every call adds a share of a hedge, every hedge takes a whole one.
 ///
@@ -19,8 +20,8 @@ pub(crate) struct Budget {
 impl Budget {
     /// Both must have been checked.
     pub(crate) fn new(share: f64, burst: f64) -> Self {
-        let capacity = (burst * HEDGE) as u64;
-        Budget { level: AtomicU64::new(capacity), earned: (share * HEDGE) as u64, capacity }
+        let capacity = (burst * HEDGE as f64) as u64;
+        Budget { level: AtomicU64::new(capacity), earned: (share * HEDGE as f64) as u64, capacity }
     }
 
     /// A call came.
@@ -30,13 +31,15 @@ impl Budget {
     }
 
     /// Takes a hedge, if there is one.
-    pub(crate) fn take(&self) -> bool {
-        self.level.fetch_update(Relaxed, Relaxed, |level| level.checked_sub(HEDGE as u64)).is_ok()
+    pub(crate) fn take(&self) -> Option<Taken<'_>> {
+        let taken = self.level.fetch_update(Relaxed, Relaxed, |level| level.checked_sub(HEDGE)).is_ok();
+        // Not `then_some`: a guard made for nothing would put back what was never taken.
+        taken.then(|| Taken { budget: self })
     }
 
-    /// Puts a hedge back that was not sent after all.
+    /// Puts a hedge back that turned out to be refused on this side.
     pub(crate) fn put_back(&self) {
-        self.add(HEDGE as u64);
+        self.add(HEDGE);
     }
 
     fn add(&self, amount: u64) {
@@ -48,6 +51,24 @@ impl Budget {
                 Err(now) => level = now,
             }
         }
+    }
+}
+
+/// A hedge out of the bucket. It goes back unless it is spent: also when sending it panics.
+#[must_use = "dropped, it goes back"]
+pub(crate) struct Taken<'a> {
+    budget: &'a Budget,
+}
+
+impl Taken<'_> {
+    pub(crate) fn spend(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        self.budget.put_back();
     }
 }
 
@@ -69,7 +90,8 @@ mod tests {
             for want in wants {
                 budget.earn();
                 calls += 1.0;
-                if want && budget.take() {
+                if want && let Some(taken) = budget.take() {
+                    taken.spend();
                     hedges += 1.0;
                 }
                 prop_assert!(hedges <= calls * share + burst + 1e-6);
@@ -77,14 +99,39 @@ mod tests {
         }
     }
 
+    fn spend(budget: &Budget) -> bool {
+        budget.take().map(Taken::spend).is_some()
+    }
+
     #[test]
     fn a_hedge_that_was_put_back_can_be_taken_again_and_the_bucket_does_not_overflow() {
         let budget = Budget::new(0.1, 1.0);
-        assert!(budget.take() && !budget.take());
+        assert!(spend(&budget) && !spend(&budget) && !spend(&budget));
         budget.put_back();
         budget.put_back();
-        assert!(budget.take() && !budget.take());
-        (0..10).for_each(|_| budget.earn());
-        assert!(budget.take() && !budget.take());
+        assert!(spend(&budget) && !spend(&budget) && !spend(&budget));
+    }
+
+    #[test]
+    fn eight_calls_at_an_eighth_earn_a_hedge() {
+        let budget = Budget::new(0.125, 1.0);
+        assert!(spend(&budget));
+        (0..7).for_each(|_| budget.earn());
+        assert!(!spend(&budget));
+        budget.earn();
+        assert!(spend(&budget));
+    }
+
+    #[test]
+    fn what_is_taken_and_not_spent_goes_back() {
+        let budget = Budget::new(0.1, 1.0);
+        drop(budget.take());
+        assert!(spend(&budget));
+    }
+
+    #[test]
+    fn the_largest_burst_and_the_smallest_share_keep_their_meaning() {
+        let budget = Budget::new(1e-9, 1e9);
+        assert!(budget.earned > 0 && budget.capacity == 1_000_000_000 << 32);
     }
 }

@@ -4,10 +4,13 @@ mod budget;
 mod eligible;
 mod future;
 mod handle;
+mod judge;
 mod layer;
 mod policy;
+mod race;
 mod service;
 mod shared;
+mod spare;
 mod watch;
 
 pub use eligible::{Eligible, Streams};

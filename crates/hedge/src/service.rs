@@ -9,7 +9,7 @@ use std::{
 use buttress_call::{BoxError, Carries, Classify, Http};
 use tower_service::Service;
 
-use crate::{Eligible, ResponseFuture, Streams, future::Spare, shared::Shared};
+use crate::{Eligible, HedgeHandle, ResponseFuture, Streams, shared::Shared, spare::Spare, watch::Watch};
 
 /// A service whose slow calls are tried twice. Made by [`HedgeLayer`](crate::HedgeLayer).
 pub struct Hedge<S, C = Http, W = Streams> {
@@ -22,6 +22,11 @@ pub struct Hedge<S, C = Http, W = Streams> {
 impl<S, C, W> Hedge<S, C, W> {
     pub(crate) fn new(inner: S, shared: Arc<Shared>, classify: C, when: W) -> Self {
         Hedge { inner, shared, classify, when }
+    }
+
+    /// Looks at the layer while it works.
+    pub fn handle(&self) -> HedgeHandle {
+        HedgeHandle::new(self.shared.clone())
     }
 }
 
@@ -42,27 +47,26 @@ where
     }
 
     fn call(&mut self, mut request: Req) -> Self::Future {
-        let spare = self.when.is_eligible(&request, self.classify.call(&request)).then(|| {
-            self.shared.budget.earn();
-            if let Some(call) = self.classify.call_mut(&mut request) {
-                // Before the request is cloned, so that both tries know each other's targets.
-                call.ensure_targets();
-            }
-            Spare { service: self.inner.clone(), request: request.clone() }
-        });
-        // A clock for this try alone: the hedge's must not be mistaken for it.
-        let progress = spare
-            .as_ref()
-            .and_then(|_| self.classify.call_mut(&mut request))
-            .map(|call| call.own_progress().clone());
-        let primary = self.inner.call(request);
-        ResponseFuture::new(primary, spare, progress, self.shared.clone(), self.classify.clone())
+        let classify = self.classify.clone();
+        if !self.when.is_eligible(&request, classify.call(&request)) {
+            return ResponseFuture::alone(self.inner.call(request), classify);
+        }
+        self.shared.begin();
+        if let Some(call) = classify.call_mut(&mut request) {
+            // Before the request is cloned, so that all tries know each other's targets.
+            call.ensure_targets();
+        }
+        let spare = Spare::new(self.inner.clone(), request.clone(), self.shared.policy.max_hedges);
+        // After it: this clock is the first try's alone.
+        let progress = classify.call_mut(&mut request).map(|call| call.own_progress().clone());
+        let watch = Watch::new(self.shared.clone(), progress);
+        ResponseFuture::hedged(self.inner.call(request), spare, watch, classify)
     }
 }
 
 impl<S: Clone, C: Clone, W: Clone> Clone for Hedge<S, C, W> {
-    // By hand only to say that nothing but the inner service's own readiness is at stake: it stays with the instance that
-    // was polled, as its own `Clone` sees to. A hedge is sent on a clone that was polled ready for it.
+    // By hand, to say it: readiness is the inner service's own and stays behind with the instance that was polled.
+    // Nothing else is lost. A hedge goes out on a clone that was polled ready for it.
     fn clone(&self) -> Self {
         Hedge {
             inner: self.inner.clone(),

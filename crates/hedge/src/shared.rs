@@ -44,6 +44,17 @@ impl Shared {
         }))
     }
 
+    /// A call that may be hedged begins.
+    pub(crate) fn begin(&self) {
+        self.calls.fetch_add(1, Relaxed);
+        self.budget.earn();
+    }
+
+    /// Whether a call's time is of any use.
+    pub(crate) fn learns(&self) -> bool {
+        self.learnt.is_some()
+    }
+
     /// When a call counts as slow; `None` while too little is known.
     pub(crate) fn delay(&self) -> Option<Duration> {
         match self.policy.delay {
@@ -61,8 +72,9 @@ impl Shared {
         }
     }
 
-    /// A hedge was refused on this side: as if it had never been wanted.
-    pub(crate) fn refuse(&self) {
+    /// A hedge that was sent turned out to be refused on this side: as if it had never been wanted.
+    pub(crate) fn take_back(&self) {
+        self.sent.fetch_sub(1, Relaxed);
         self.refused.fetch_add(1, Relaxed);
         self.budget.put_back();
     }

@@ -1,4 +1,4 @@
-//! The clock of a call's first try.
+//! The clock of a call's first try, and what the layer learns from it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,28 +7,18 @@ use tokio::time::Instant;
 
 use crate::shared::Shared;
 
-/// Knows how old the first try is, and what the layer learns from its age.
+/// Knows how old the first try is, and says so once: how long it took, or how long it was waited for in vain.
 ///
-/// Dropped before the call has resolved, it still teaches: a caller who gave up on a slow call is the best evidence of
-/// one.
+/// Dropped without a word, the call was cancelled: a caller who gives up on a slow call is the best evidence of one. A
+/// try that was never found pending says nothing: it cost no look at the clock, and what answers at once, from a cache
+/// say, tells nothing of how long the others wait.
 #[derive(Debug)]
 pub(crate) struct Watch {
     shared: Arc<Shared>,
     progress: Option<Progress>,
-    /// When the try was first found pending. One that was never pending took no time worth a look at the clock.
+    /// When the try was first found pending.
     called: Option<Instant>,
     told: bool,
-}
-
-/// Whether a try has come so far that it is slow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lateness {
-    /// Its first content is here.
-    Answering,
-    /// It is late.
-    Late,
-    /// It will be late at this time, or should be looked at again then.
-    At(Instant),
 }
 
 impl Watch {
@@ -36,57 +26,85 @@ impl Watch {
         Watch { shared, progress, called: None, told: false }
     }
 
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
     /// The try is pending: its time runs.
+    #[inline]
     pub(crate) fn pending(&mut self) {
         if self.called.is_none() {
             self.called = Some(Instant::now());
         }
     }
 
-    pub(crate) fn lateness(&self, delay: Duration) -> Lateness {
-        if self.progress.as_ref().is_some_and(|progress| progress.first_content_at().is_some()) {
-            return Lateness::Answering;
-        }
-        let now = Instant::now();
-        match self.start().map(|start| start + delay) {
-            Some(at) if at <= now => Lateness::Late,
-            Some(at) => Lateness::At(at),
-            // What keeps it is on this side, and a second one would have to wait as well.
-            None => Lateness::At(now + delay),
-        }
+    /// Whether its first content is here, though the try may still be pending.
+    pub(crate) fn is_answering(&self) -> bool {
+        self.progress.as_ref().is_some_and(|progress| progress.first_content_at().is_some())
     }
 
-    /// From when the try's age counts; `None` while it waits in a queue on this side.
-    fn start(&self) -> Option<Instant> {
-        let Some(progress) = &self.progress else { return self.called };
-        if progress.is_waiting() { None } else { progress.sent_at().or(self.called) }
+    /// The instant from which the delay runs: now, as long as the try waits on this side. What keeps it there would
+    /// keep a hedge as well. A send after now ends its delay no earlier than one that counts from now, so a timer set
+    /// by that looks again in time.
+    pub(crate) fn counts_from(&self) -> Instant {
+        self.began().unwrap_or_else(Instant::now)
     }
 
-    /// The call has resolved, in a success. `first_won` if it was this try's.
-    pub(crate) fn succeeded(&mut self, first_won: bool) {
+    /// The try has won.
+    #[inline]
+    pub(crate) fn answered(&mut self) {
         self.told = true;
-        let to_content = self.progress.as_ref().and_then(Progress::time_to_first_content);
-        match to_content.filter(|_| first_won) {
-            Some(time) => self.shared.record(time),
-            None => self.shared.record(self.age().unwrap_or_default()),
+        if self.called.is_some() && self.shared.learns() {
+            let to_content = self.progress.as_ref().and_then(Progress::time_to_first_content);
+            if let Some(time) = to_content.or_else(|| self.age()) {
+                self.shared.record(time);
+            }
         }
+    }
+
+    /// A hedge has won while it was pending: it would have taken longer than this.
+    pub(crate) fn outrun(&mut self) {
+        self.told = true;
+        if self.shared.learns()
+            && let Some(age) = self.age()
+        {
+            self.shared.record(age);
+        }
+    }
+
+    /// The try has failed.
+    pub(crate) fn failed(&mut self) {
+        if !self.told {
+            self.told = true;
+            self.record_in_vain();
+        }
+    }
+
+    /// A failed or cancelled try was going to take longer than it lived. If that is less than the delay, it says nothing
+    /// of the tail: the delay would learn from failures that are fast. While there is no delay yet, nobody knows.
+    fn record_in_vain(&self) {
+        if self.shared.learns()
+            && let Some(age) = self.age()
+            && self.shared.delay().is_some_and(|delay| age >= delay)
+        {
+            self.shared.record(age);
+        }
+    }
+
+    /// When the try was sent, as far as anybody tells; `None` while it waits on this side, or was never waited for.
+    fn began(&self) -> Option<Instant> {
+        let called = self.called?;
+        let Some(progress) = &self.progress else { return Some(called) };
+        if progress.is_waiting() { None } else { Some(progress.sent_at().unwrap_or(called)) }
     }
 
     fn age(&self) -> Option<Duration> {
-        Some(Instant::now().saturating_duration_since(self.start()?))
+        Some(Instant::now().saturating_duration_since(self.began()?))
     }
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        if self.told || self.called.is_none() {
-            return;
-        }
-        // A failed or cancelled try was going to take longer than it lived. If that is less than the delay, it says
-        // nothing about the tail.
-        let Some(age) = self.age() else { return };
-        if self.shared.delay().is_some_and(|delay| age >= delay) {
-            self.shared.record(age);
-        }
+        self.failed();
     }
 }
