@@ -36,8 +36,8 @@ pub enum Jitter {
     Full,
     /// Between t/2 and t: for whoever needs a shortest wait.
     Equal,
-    /// Between `base` and three times the delay before (at first, of `base`), at most `cap`: it grows by chance instead of by count, so it
-    /// may be longer than t.
+    /// Between `base` and three times the delay before (at first, of `base`), at most `cap`: it grows by chance instead
+    /// of by count, so it may be longer than t.
     Decorrelated,
     /// t and such a share of it, drawn from this range, on top. Both ends are finite and not negative.
     ///

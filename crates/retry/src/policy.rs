@@ -128,7 +128,7 @@ impl<C, V, H> RetryPolicy<C, V, H> {
     ///
     /// For what only the caller can judge, say JSON that does not fit a schema. These retries are counted apart from
     /// those after failures, and not waited for, as nothing is overloaded; the budget pays for them too. When none is
-    /// left the caller gets an error with [`Refused`] as its source instead of the answer.
+    /// left the caller gets an error with [`Refused`](crate::Refused) as its source instead of the answer.
     ///
     /// The check sees the response as the service returned it. Of a stream that is its beginning: whoever wants to judge
     /// a whole answer, and not to lose what a reader has seen of it, has the inner service hold it to its end
