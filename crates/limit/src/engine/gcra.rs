@@ -1,0 +1,139 @@
+//! Governor's limiter, and what it cannot do by itself: take a request back, and be told of requests of others.
+
+use std::{
+    fmt,
+    num::NonZeroU32,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use governor::{
+    Quota, RateLimiter,
+    clock::Clock,
+    middleware::StateInformationMiddleware,
+    state::{InMemoryState, NotKeyed},
+};
+
+use super::{Nanos, SECOND};
+
+type Limiter = RateLimiter<NotKeyed, InMemoryState, Hand, StateInformationMiddleware>;
+
+/// A clock that shows what the engine sets it to: governor then runs on tokio's time, paused or not.
+#[derive(Clone, Debug)]
+struct Hand(Arc<AtomicU64>);
+
+impl Clock for Hand {
+    type Instant = governor::nanos::Nanos;
+
+    fn now(&self) -> Self::Instant {
+        self.0.load(Relaxed).into()
+    }
+}
+
+/// A bucket of requests. It starts full.
+pub(crate) struct Gcra {
+    limiter: Limiter,
+    clock: Hand,
+    per_minute: u64,
+    burst: NonZeroU32,
+    /// Between two requests.
+    interval: Nanos,
+    /// Requests that were counted but never sent. Each lets one pass without being counted.
+    credits: u32,
+    /// When the bucket will be full again.
+    full_at: Nanos,
+}
+
+impl Gcra {
+    pub(crate) fn new(per_minute: u64, burst: Duration, now: Nanos) -> Self {
+        // Rounded up, so that rounding never lets more pass.
+        let interval = (60 * SECOND).div_ceil(per_minute.max(1));
+        let requests = per_minute as f64 * burst.as_secs_f64() / 60.0;
+        let burst = NonZeroU32::new(requests as u32).unwrap_or(NonZeroU32::MIN);
+        let clock = Hand(Arc::new(AtomicU64::new(now)));
+        let quota = Quota::with_period(Duration::from_nanos(interval))
+            .expect("an interval of at least a nanosecond is a valid period")
+            .allow_burst(burst);
+        let limiter = RateLimiter::direct_with_clock(quota, clock.clone()).with_middleware();
+        Gcra { limiter, clock, per_minute, burst, interval, credits: 0, full_at: now }
+    }
+
+    #[inline]
+    pub(crate) fn check(&mut self, now: Nanos) -> Result<(), Nanos> {
+        self.expire_credits(now);
+        if self.credits > 0 {
+            self.credits -= 1;
+            return Ok(());
+        }
+        self.clock.0.store(now, Relaxed);
+        match self.limiter.check() {
+            Ok(state) => {
+                self.refills(now, state.remaining_burst_capacity());
+                Ok(())
+            }
+            Err(until) => Err(now + until.wait_time_from(self.clock.now()).as_nanos() as u64),
+        }
+    }
+
+    pub(crate) fn give_back(&mut self, now: Nanos) {
+        self.expire_credits(now);
+        if now < self.full_at {
+            self.credits = (self.credits + 1).min(self.burst.get());
+        }
+    }
+
+    /// Counts requests that others have made.
+    pub(crate) fn burn(&mut self, now: Nanos, requests: u64) {
+        let credits = u64::from(self.credits).min(requests);
+        self.credits -= credits as u32;
+        let cells = (requests - credits).min(self.counted_remaining(now));
+        let Some(cells) = u32::try_from(cells).ok().and_then(NonZeroU32::new) else { return };
+        self.clock.0.store(now, Relaxed);
+        if let Ok(Ok(state)) = self.limiter.check_n(cells) {
+            self.refills(now, state.remaining_burst_capacity());
+        }
+    }
+
+    /// A credit is worth nothing once the bucket is full: the request it stands for would have been refilled by now.
+    fn expire_credits(&mut self, now: Nanos) {
+        if now >= self.full_at {
+            self.credits = 0;
+        }
+    }
+
+    fn refills(&mut self, now: Nanos, remaining: u32) {
+        self.full_at = now + u64::from(self.burst.get() - remaining) * self.interval;
+    }
+
+    fn counted_remaining(&self, now: Nanos) -> u64 {
+        let used = self.full_at.saturating_sub(now).div_ceil(self.interval);
+        u64::from(self.burst.get()).saturating_sub(used)
+    }
+
+    /// How many may pass now.
+    pub(crate) fn remaining(&self, now: Nanos) -> u64 {
+        let credits = if now < self.full_at { self.credits } else { 0 };
+        self.counted_remaining(now) + u64::from(credits)
+    }
+
+    pub(crate) fn per_minute(&self) -> u64 {
+        self.per_minute
+    }
+
+    pub(crate) fn burst(&self) -> u64 {
+        self.burst.get().into()
+    }
+}
+
+impl fmt::Debug for Gcra {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gcra")
+            .field("per_minute", &self.per_minute)
+            .field("burst", &self.burst)
+            .field("credits", &self.credits)
+            .finish_non_exhaustive()
+    }
+}

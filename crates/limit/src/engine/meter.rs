@@ -1,0 +1,285 @@
+//! One token limit: a mirror of the upstream's own count, and what calls in flight hold of it.
+//!
+//! # Hold, do not debit and refund
+//!
+//! A client that debits its own bucket for what a call *may* generate, and refunds the rest at the end, refills that debit
+//! in the meantime, although the upstream has not charged it yet; its level drifts above the true one. So here only what the
+//! upstream has charged is debited. What it is going to charge is a hold: it keeps other calls out, but never refills.
+//!
+//! With `level` the mirror and `held` the holds, a call passes when `level >= need + held`. The invariant behind it:
+//! **`level - held` is never above the upstream's own level**, given true estimates and no other client. Each rule follows
+//! from it:
+//!
+//! - A debit may come late but not early. Late, a full bucket misses some refill that the upstream's has had: less passes.
+//!   Early, a full bucket refills what the upstream has not charged yet: more passes than there is.
+//! - A hold is given back whole; it never refilled. A debit that turns out to be wrong is given back only as far as the
+//!   level could have risen without it (`give_back`): the upstream's bucket, full all along, has wasted the same refill.
+//! - What the upstream itself reserves and returns (`max_tokens`), the mirror debits and refunds in the same way.
+
+use super::{Dimension, Nanos, Need, Reading, SECOND, Ticket, log::Log, need::{Charge, Part}, young::Young};
+use crate::{Policy, Window};
+
+/// Floating point may be off by so much. A thousandth of a token.
+const HAIR: f64 = 1e-3;
+
+#[derive(Debug)]
+pub(crate) struct Meter {
+    dimension: Dimension,
+    /// Tells it from others in its place, before it and after it: a call settles only with the one that it was taken into.
+    era: u32,
+    per_minute: u64,
+    capacity: u64,
+    store: Store,
+    /// Input that the upstream may not have charged yet.
+    young: Young,
+    /// Output that it will charge later.
+    later: u64,
+    /// Charged at a time that was not looked at: debited when it is next.
+    pending: u64,
+    /// Returned likewise.
+    refunds: u64,
+}
+
+#[derive(Debug)]
+enum Store {
+    Bucket {
+        level: f64,
+        /// All that has flowed into the bucket, whether or not there was room for it.
+        inflow: f64,
+        at: Nanos,
+    },
+    Log(Log),
+}
+
+/// What keeps a call from passing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hold {
+    Free,
+    Until(Nanos),
+    /// A call has to end first.
+    Release,
+}
+
+impl Meter {
+    pub(crate) fn new(policy: &Policy, dimension: Dimension, per_minute: u64, era: u32, now: Nanos) -> Self {
+        let capacity = policy.capacity_of(per_minute);
+        let store = match policy.window {
+            Window::Bucket => Store::Bucket { level: capacity as f64, inflow: 0.0, at: now },
+            Window::Sliding => Store::Log(Log::new(now)),
+        };
+        let mut young = Young::default();
+        young.advance(now / SECOND);
+        Meter { dimension, era, per_minute, capacity, store, young, later: 0, pending: 0, refunds: 0 }
+    }
+
+    pub(crate) fn dimension(&self) -> Dimension {
+        self.dimension
+    }
+
+    pub(crate) fn capacity(&self) -> u64 {
+        self.capacity
+    }
+
+    /// Tokens a second.
+    pub(crate) fn rate(&self) -> f64 {
+        self.per_minute as f64 / 60.0
+    }
+
+    /// What the upstream has left, as far as it is known. Below zero it is a debt.
+    pub(crate) fn level(&self) -> f64 {
+        let level = match &self.store {
+            Store::Bucket { level, .. } => *level,
+            Store::Log(log) => self.capacity as f64 - log.total() as f64,
+        };
+        level - self.pending as f64
+    }
+
+    pub(crate) fn held(&self) -> u64 {
+        self.young.total() + self.later
+    }
+
+    #[inline]
+    pub(crate) fn advance(&mut self, now: Nanos, slot: u64) {
+        let rate = self.rate();
+        let capacity = self.capacity as f64;
+        let debit = std::mem::take(&mut self.pending) + self.young.advance(slot);
+        let refund = std::mem::take(&mut self.refunds);
+        match &mut self.store {
+            Store::Bucket { level, inflow, at } => {
+                let gained = now.saturating_sub(*at) as f64 * rate / SECOND as f64 + refund as f64;
+                *inflow += gained;
+                // Debits last: whatever their true time was, that is not too early.
+                *level = (*level + gained).min(capacity) - debit as f64;
+                *at = now;
+            }
+            Store::Log(log) => {
+                log.advance(now);
+                log.add(debit);
+            }
+        }
+    }
+
+    /// What keeps a call of this need out, by now.
+    #[inline]
+    pub(crate) fn hold(&self, now: Nanos, need: &Need) -> Hold {
+        let wanted = self.dimension.of(need).saturating_add(self.held());
+        let missing = wanted as f64 - self.level();
+        if missing <= HAIR {
+            return Hold::Free;
+        }
+        if wanted > self.capacity {
+            // Not even a full bucket would do: a hold has to end, be it by becoming a debit.
+            return self.young.next().map_or(Hold::Release, Hold::Until);
+        }
+        Hold::Until(match &self.store {
+            Store::Bucket { .. } => now.saturating_add(self.time_for(missing)),
+            Store::Log(log) => log.until_forgotten(missing.ceil() as u64),
+        })
+    }
+
+    /// How long so much takes to flow in.
+    pub(crate) fn time_for(&self, tokens: f64) -> Nanos {
+        // The cast saturates; a nanosecond more is rounding's due.
+        ((tokens.max(0.0) / self.rate() * SECOND as f64) as u64).saturating_add(1)
+    }
+
+    /// The upstream charges `.0` at admission and `.1` at the end.
+    fn parts(&self, need: &Need) -> (u64, u64) {
+        let input = self.dimension.count(need.input, 0);
+        let output = self.dimension.count(0, need.output);
+        // A log does not refill: to hold what may come back keeps it strict, and costs nothing.
+        if need.reserved() && matches!(self.store, Store::Bucket { .. }) {
+            (input + output, 0)
+        } else {
+            (input, output)
+        }
+    }
+
+    /// Takes the holds of a call.
+    #[inline]
+    pub(crate) fn take(&mut self, need: &Need, slot: u64) -> Part {
+        let (first, later) = self.parts(need);
+        self.young.add(slot, first);
+        self.later += later;
+        let mark = match &self.store {
+            Store::Bucket { level, inflow, .. } => level - self.young.total() as f64 - inflow,
+            Store::Log(_) => 0.0,
+        };
+        Part { era: self.era, mark }
+    }
+
+    fn part(&self, ticket: &Ticket) -> Part {
+        ticket.parts[self.dimension.index()]
+    }
+
+    /// Whether this call's input is still a hold here.
+    pub(crate) fn is_young(&self, ticket: &Ticket) -> bool {
+        self.part(ticket).era == self.era && !ticket.answered && self.young.holds(ticket.slot())
+    }
+
+    /// The call is only now about to be sent.
+    pub(crate) fn renew(&mut self, ticket: &Ticket, slot: u64) {
+        let (first, _) = self.parts(&ticket.need);
+        self.young.remove(ticket.slot(), first);
+        self.young.add(slot, first);
+    }
+
+    /// The upstream has charged what it charges at admission.
+    pub(crate) fn answered(&mut self, ticket: &Ticket) {
+        if self.is_young(ticket) {
+            let (first, _) = self.parts(&ticket.need);
+            self.young.remove(ticket.slot(), first);
+            self.pending += first;
+        }
+    }
+
+    /// The call is over.
+    #[inline]
+    pub(crate) fn settle(&mut self, ticket: &Ticket, charge: &Charge) {
+        let (first, later) = self.parts(&ticket.need);
+        let (input, output) = charge.of(&ticket.need);
+        let charged = self.dimension.count(input, output);
+        let Part { era, mark } = self.part(ticket);
+        if era != self.era {
+            // It holds nothing here; what it held in a limit before this one was charged in full when that went.
+            self.pending += if era == 0 { charged } else { 0 };
+            return;
+        }
+        self.later -= later;
+        if self.is_young(ticket) {
+            self.young.remove(ticket.slot(), first);
+            if let Store::Bucket { inflow, .. } = &mut self.store {
+                *inflow += first as f64;
+            }
+            self.pending += charged;
+        } else if charged >= first {
+            self.pending += charged - first;
+        } else if ticket.need.reserved() {
+            self.refund(first - charged);
+        } else {
+            self.give_back(first - charged, mark);
+        }
+    }
+
+    /// The upstream returns what it had reserved.
+    fn refund(&mut self, tokens: u64) {
+        if let Store::Bucket { .. } = self.store {
+            self.refunds += tokens;
+        }
+    }
+
+    /// A debit was wrong: the upstream never charged it.
+    ///
+    /// Its level has been higher than the mirror's by as much, but never above its capacity. The mirror, less what is
+    /// held, was at `mark + inflow` at most at any time since; the rest of the capacity is the room that there was. (A log
+    /// does not know where the debit lies by now: it keeps it for its minute.)
+    fn give_back(&mut self, tokens: u64, mark: f64) {
+        if let Store::Bucket { level, inflow, .. } = &mut self.store {
+            let capacity = self.capacity as f64;
+            let room = (capacity - mark - *inflow).max(0.0);
+            let back = (tokens as f64).min(room);
+            *inflow += back;
+            *level = (*level + back).min(capacity);
+        }
+    }
+
+    /// The upstream says that it has no more than this.
+    pub(crate) fn lower(&mut self, to: f64) {
+        // It has charged the young inputs that have arrived; which have, nobody knows, so none is debited twice.
+        let over = self.level() - self.young.total() as f64 - to;
+        if over > 0.0 {
+            match &mut self.store {
+                Store::Bucket { level, .. } => *level -= over,
+                Store::Log(log) => log.add((over as u64).min(self.capacity)),
+            }
+        }
+    }
+
+    /// Counts by another quota. What is used stays used.
+    pub(crate) fn set_quota(&mut self, policy: &Policy, per_minute: u64) {
+        let capacity = policy.capacity_of(per_minute);
+        if let Store::Bucket { level, inflow, .. } = &mut self.store {
+            *level += capacity as f64 - self.capacity as f64;
+            *inflow += capacity.saturating_sub(self.capacity) as f64;
+        }
+        self.per_minute = per_minute;
+        self.capacity = capacity;
+    }
+
+    /// Another meter with the same use, counted by the policy's window. What is held counts as used.
+    pub(crate) fn carried_over(&self, policy: &Policy, per_minute: u64, era: u32, now: Nanos) -> Self {
+        let used = self.capacity as f64 - self.level() + self.held() as f64;
+        let mut after = Meter::new(policy, self.dimension, per_minute, era, now);
+        after.pending = used.max(0.0) as u64;
+        after
+    }
+
+    pub(crate) fn reading(&self) -> Reading {
+        Reading {
+            per_minute: self.per_minute,
+            capacity: self.capacity,
+            level: self.level(),
+            held: self.held(),
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! One key's limits and queue, behind one lock.
+//!
+//! Nothing here reads a clock or waits: `now` comes in, and what comes out says until when to wait. Wakers are called when
+//! the lock is gone.
+
+use std::{
+    task::{Context, Waker},
+    time::Duration,
+};
+
+use buttress_call::{Charging, Priority};
+
+use crate::{
+    Dimension, Exceeded, Policy,
+    engine::{Charge, Engine, Nanos, Need, Reading, Ticket, Told, nanos},
+    error::Why,
+    queue::{Place, Queue},
+    sync::{Mutex, lock},
+};
+
+#[derive(Debug)]
+pub(crate) struct Gate {
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    engine: Engine,
+    queue: Queue,
+    counts: Counts,
+}
+
+/// What became of calls.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) admitted: u64,
+    pub(crate) waited: u64,
+    pub(crate) refused: u64,
+    pub(crate) rate_limited: u64,
+}
+
+/// A call that wants to pass.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ask {
+    /// Estimated tokens of the prompt.
+    pub(crate) input: u64,
+    /// The caller's own cap on the output.
+    pub(crate) cap: Option<u64>,
+    /// What such calls usually generate, if enough of them were seen.
+    pub(crate) expected: Option<u64>,
+    pub(crate) priority: Priority,
+    /// Whether it may wait.
+    pub(crate) may_wait: bool,
+    /// The time left until its deadline.
+    pub(crate) remaining: Option<Duration>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Entry {
+    Admitted(Ticket),
+    /// It has to wait, and was not queued.
+    Busy,
+    Queued(Place),
+    Refused(Exceeded),
+}
+
+#[derive(Debug)]
+pub(crate) enum Turn {
+    Admitted(Ticket),
+    /// Not yet; the task is woken when it may be, and should look again by itself at that time.
+    Wait(Option<Nanos>),
+    Refused(Exceeded),
+}
+
+/// How a call that is over is settled.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settlement<'a> {
+    pub(crate) charge: Charge,
+    pub(crate) rate_limited: Option<RateLimited>,
+    pub(crate) told: &'a Told,
+}
+
+/// The upstream's refusal for the rate.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RateLimited {
+    pub(crate) hint: Option<Duration>,
+}
+
+impl Gate {
+    /// The policy must have been checked.
+    pub(crate) fn new(policy: &Policy, now: Nanos) -> Self {
+        let state = State { engine: Engine::new(policy, now), queue: Queue::default(), counts: Counts::default() };
+        Gate { state: Mutex::new(state) }
+    }
+
+    /// Lets a call pass at once if it may and nobody waits; else it queues it, or says that it would have to wait.
+    #[inline]
+    pub(crate) fn enter(&self, now: Nanos, ask: &Ask, queue: bool) -> Entry {
+        let mut state = lock(&self.state);
+        let state = &mut *state;
+        let need = state.engine.need(ask.input, ask.cap, ask.expected);
+        if state.queue.is_empty()
+            && let Ok(ticket) = state.engine.admit(now, &need)
+        {
+            state.counts.admitted += 1;
+            return Entry::Admitted(ticket);
+        }
+        state.engine.advance(now);
+        if let Err(exceeded) = state.may_queue(ask, &need) {
+            state.counts.refused += 1;
+            return Entry::Refused(exceeded);
+        }
+        if !queue {
+            return Entry::Busy;
+        }
+        Entry::Queued(state.queue.join(ask.priority, need, now))
+    }
+
+    /// Looks whether a queued call may pass by now. It has left the queue if it may, or if it was refused.
+    pub(crate) fn turn(&self, now: Nanos, place: Place, cx: &Context<'_>) -> Turn {
+        let (turn, next) = {
+            let mut state = lock(&self.state);
+            let turn = state.turn(now, place, cx);
+            let left = !matches!(turn, Turn::Wait(_));
+            (turn, left.then(|| state.queue.head()).flatten())
+        };
+        wake(next);
+        turn
+    }
+
+    /// A queued call has waited for as long as it may.
+    pub(crate) fn give_up(&self, now: Nanos, place: Place) -> Exceeded {
+        let (exceeded, next) = {
+            let mut state = lock(&self.state);
+            state.engine.advance(now);
+            let (need, since) = state.queue.get(place).map_or((Need::NONE, now), |w| (w.need, w.since));
+            state.queue.leave(place, false);
+            state.counts.refused += 1;
+            let waited = Duration::from_nanos(now.saturating_sub(since));
+            (state.exceeded(Why::Waited(waited), &need, Priority::Low), state.queue.head())
+        };
+        wake(next);
+        exceeded
+    }
+
+    /// A queued call is dropped.
+    pub(crate) fn leave(&self, place: Place) {
+        let next = {
+            let mut state = lock(&self.state);
+            state.queue.leave(place, false);
+            state.queue.head()
+        };
+        wake(next);
+    }
+
+    /// A call that had waited is sent.
+    pub(crate) fn renew(&self, now: Nanos, ticket: &mut Ticket) {
+        lock(&self.state).engine.renew(now, ticket);
+    }
+
+    /// A call's answer begins.
+    pub(crate) fn answered(&self, now: Option<Nanos>, ticket: &mut Ticket, told: &Told) {
+        let next = {
+            let mut state = lock(&self.state);
+            state.engine.answered(ticket);
+            if let Some(now) = now {
+                state.engine.told(now, ticket.at, told);
+            }
+            // A learnt quota may be a larger one.
+            state.queue.head()
+        };
+        wake(next);
+    }
+
+    /// A call is over. Returns for how long nothing passes, if it was refused for its rate.
+    #[inline]
+    pub(crate) fn settle(&self, now: Option<Nanos>, ticket: &Ticket, settlement: &Settlement<'_>) -> Option<Duration> {
+        let (blocked, next) = {
+            let mut state = lock(&self.state);
+            let blocked = state.settle(now, ticket, settlement);
+            (blocked, state.queue.head())
+        };
+        wake(next);
+        blocked
+    }
+
+    pub(crate) fn set_policy(&self, now: Nanos, policy: &Policy) {
+        let next = {
+            let mut state = lock(&self.state);
+            state.engine.set_policy(now, policy);
+            state.queue.head()
+        };
+        wake(next);
+    }
+
+    pub(crate) fn look<T>(&self, now: Nanos, look: impl FnOnce(&Engine, Counts, usize) -> T) -> T {
+        let mut state = lock(&self.state);
+        state.engine.advance(now);
+        look(&state.engine, state.counts, state.queue.len())
+    }
+
+    pub(crate) fn charging(&self) -> Charging {
+        lock(&self.state).engine.charging()
+    }
+
+    /// Whether it may be forgotten.
+    pub(crate) fn is_at_rest(&self, now: Nanos) -> bool {
+        let mut state = lock(&self.state);
+        state.queue.is_empty() && state.engine.is_at_rest(now)
+    }
+}
+
+impl State {
+    fn may_queue(&self, ask: &Ask, need: &Need) -> Result<(), Exceeded> {
+        let exceeded = |why| Err(self.exceeded(why, need, ask.priority));
+        if let Some(dimension) = self.engine.too_small(need) {
+            return exceeded(Why::TooLarge(dimension));
+        }
+        if !ask.may_wait {
+            return exceeded(Why::Hedge);
+        }
+        let policy = self.engine.policy();
+        if self.queue.len() >= policy.max_waiting {
+            return exceeded(Why::QueueFull);
+        }
+        let patience = ask.remaining.map_or(policy.max_wait, |remaining| remaining.min(policy.max_wait));
+        if self.estimate(need, ask.priority).0 > nanos(patience) {
+            return exceeded(Why::WouldWait);
+        }
+        Ok(())
+    }
+
+    fn turn(&mut self, now: Nanos, place: Place, cx: &Context<'_>) -> Turn {
+        let Some(waiter) = self.queue.get(place) else { return Turn::Wait(None) };
+        let (need, since) = (waiter.need, waiter.since);
+        if !self.queue.is_head(place) {
+            self.queue.listen(place, cx);
+            return Turn::Wait(None);
+        }
+        // The quota may have changed since it came.
+        if let Some(dimension) = self.engine.too_small(&need) {
+            self.queue.leave(place, false);
+            self.counts.refused += 1;
+            return Turn::Refused(self.exceeded(Why::TooLarge(dimension), &need, Priority::Low));
+        }
+        match self.engine.admit(now, &need) {
+            Ok(ticket) => {
+                self.queue.leave(place, true);
+                self.counts.admitted += 1;
+                self.counts.waited += u64::from(now > since);
+                Turn::Admitted(ticket)
+            }
+            Err(wait) => {
+                self.queue.listen(place, cx);
+                Turn::Wait(wait.until)
+            }
+        }
+    }
+
+    fn settle(&mut self, now: Option<Nanos>, ticket: &Ticket, settlement: &Settlement<'_>) -> Option<Duration> {
+        self.engine.settle(now, ticket, &settlement.charge);
+        let now = now?;
+        self.engine.told(now, ticket.at, settlement.told);
+        let RateLimited { hint } = settlement.rate_limited?;
+        self.counts.rate_limited += 1;
+        Some(self.engine.rate_limited(now, ticket, hint, settlement.told.limits.as_ref()))
+    }
+
+    fn estimate(&self, need: &Need, priority: Priority) -> (Nanos, Dimension) {
+        let ahead = self.queue.ahead_of(priority);
+        self.engine.estimate(need, &Need { input: ahead.input, output: ahead.output, ..*need }, ahead.calls)
+    }
+
+    fn exceeded(&self, why: Why, need: &Need, priority: Priority) -> Exceeded {
+        let (wait, on) = self.estimate(need, priority);
+        let dimension = if let Why::TooLarge(dimension) = why { dimension } else { on };
+        let reading: Reading = self.engine.reading(dimension).unwrap_or_default();
+        let never = matches!(why, Why::TooLarge(_));
+        Exceeded {
+            why,
+            dimension,
+            need: dimension.of(need),
+            reading,
+            waiting: self.queue.len(),
+            retry_after: (!never).then(|| Duration::from_nanos(wait)),
+        }
+    }
+}
+
+fn wake(waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}

@@ -1,0 +1,129 @@
+//! The service.
+
+use std::{
+    fmt,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use buttress_call::{BoxError, Carries, Classify, Http};
+use tower_service::Service;
+
+use crate::{
+    Cost, Key, LimitHandle, ResponseFuture, TextBytes, Unkeyed,
+    gate::Entry,
+    permit::Permit,
+    shared::Shared,
+    wait::{Waiting, refused},
+};
+
+/// A service behind limits. Made by [`LimitLayer`](crate::LimitLayer).
+///
+/// Readiness is the inner service's own and takes nothing. A call that may pass at once goes to the instance that was
+/// polled ready. One that has to wait gives that readiness up at once, and waits in its future with a clone that is polled
+/// ready when its turn has come.
+pub struct Limit<S, C = Http, Q = TextBytes, K = Unkeyed> {
+    inner: S,
+    classify: C,
+    cost: Q,
+    key: K,
+    shared: Arc<Shared>,
+    /// Whether the inner service was polled ready and may be called.
+    ready: bool,
+}
+
+impl<S, C, Q, K> Limit<S, C, Q, K> {
+    pub(crate) fn new(inner: S, classify: C, cost: Q, key: K, shared: Arc<Shared>) -> Self {
+        Limit { inner, classify, cost, key, shared, ready: false }
+    }
+
+    /// The limiter's handle.
+    pub fn handle(&self) -> LimitHandle {
+        LimitHandle::new(self.shared.clone())
+    }
+}
+
+impl<S, C, Q, K, Req> Service<Req> for Limit<S, C, Q, K>
+where
+    S: Service<Req> + Clone,
+    S::Error: Into<BoxError>,
+    C: Classify<S::Response> + Carries<Req> + Clone,
+    Q: Cost<Req>,
+    K: Key<Req>,
+{
+    type Response = S::Response;
+    type Error = BoxError;
+    type Future = ResponseFuture<S, Req, C>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        let poll = self.inner.poll_ready(cx).map_err(Into::into);
+        self.ready = matches!(poll, Poll::Ready(Ok(())));
+        poll
+    }
+
+    fn call(&mut self, mut request: Req) -> Self::Future {
+        self.cost.prepare(&mut request);
+        let estimate = self.cost.cost(&request);
+        if let Some(call) = self.classify.call_mut(&mut request) {
+            // Tells later whether the call was sent, and how much of its answer came.
+            call.ensure_progress();
+        }
+        let now = self.shared.common.now();
+        let key = self.key.key(&request, &self.shared.keys.hasher);
+        let limits = self.shared.limits(key, now);
+        let ask = limits.ask(&estimate, self.classify.call(&request));
+        let classify = self.classify.clone();
+        match limits.gate.enter(now, &ask, false) {
+            Entry::Admitted(ticket) => {
+                // From here on a panic, too, gives the holds back.
+                let mut permit = Permit::new(limits.clone(), ticket, estimate);
+                if !std::mem::take(&mut self.ready) {
+                    let waiting = Waiting::admitted(self.inner.clone(), request, ask, limits, permit);
+                    return ResponseFuture::waiting(waiting, classify);
+                }
+                permit.calling(self.classify.call(&request));
+                ResponseFuture::calling(self.inner.call(request), permit, classify)
+            }
+            Entry::Busy | Entry::Queued(_) => {
+                let waiting = Waiting::new(self.unready(), request, estimate, ask, limits);
+                ResponseFuture::waiting(waiting, classify)
+            }
+            Entry::Refused(exceeded) => {
+                self.unready();
+                ResponseFuture::refused(refused(exceeded, &limits), classify)
+            }
+        }
+    }
+}
+
+impl<S: Clone, C, Q, K> Limit<S, C, Q, K> {
+    /// Gives the readiness up: what was polled ready is dropped, and with it what it had taken. Returns another clone.
+    fn unready(&mut self) -> S {
+        let clone = self.inner.clone();
+        if std::mem::take(&mut self.ready) {
+            self.inner = clone.clone();
+        }
+        clone
+    }
+}
+
+impl<S: Clone, C: Clone, Q: Clone, K: Clone> Clone for Limit<S, C, Q, K> {
+    // By hand, because readiness stays behind: it belongs to the instance of the inner service that was polled. Nothing
+    // else is lost, since readiness holds neither tokens nor a place.
+    fn clone(&self) -> Self {
+        Limit {
+            inner: self.inner.clone(),
+            classify: self.classify.clone(),
+            cost: self.cost.clone(),
+            key: self.key.clone(),
+            shared: self.shared.clone(),
+            ready: false,
+        }
+    }
+}
+
+impl<S: fmt::Debug, C, Q, K> fmt::Debug for Limit<S, C, Q, K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Limit").field("inner", &self.inner).field("limits", &self.handle()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,182 @@
+//! A call that waits for its turn.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use buttress_call::{BoxError, Carries};
+use tokio::time::{Instant, Sleep, sleep_until};
+use tower_service::Service;
+
+use crate::{
+    Estimate, Exceeded,
+    engine::{Nanos, nanos},
+    gate::{Ask, Entry, Turn},
+    permit::Permit,
+    queue::Place,
+    shared::Limits,
+};
+
+/// The slow path, boxed: first the turn, then the inner service's readiness, then the call.
+///
+/// The clone of the inner service is polled ready only when it is this call's turn: a service that is ready and waits would
+/// keep others out (a `ConcurrencyLimit`'s slot, a place in a `Buffer`). While it becomes ready the hold is kept, so nobody
+/// overtakes.
+pub(crate) struct Waiting<S, Req> {
+    inner: S,
+    request: Option<Req>,
+    estimate: Estimate,
+    ask: Ask,
+    /// The deadline as a point in time: the ask's is seen from the call.
+    deadline: Option<Instant>,
+    limits: Arc<Limits>,
+    stage: Stage,
+}
+
+enum Stage {
+    /// Not polled yet: it takes its place with the first poll, so that a future that nobody polls keeps nobody out.
+    New,
+    Queued(Queued),
+    /// Let through; the inner service becomes ready.
+    Admitted(Permit),
+    Done,
+}
+
+struct Queued {
+    place: Place,
+    limits: Arc<Limits>,
+    /// When it has waited for as long as it may.
+    expires: Nanos,
+    timer: Pin<Box<Sleep>>,
+    left: bool,
+}
+
+impl Drop for Queued {
+    fn drop(&mut self) {
+        if !self.left {
+            self.limits.gate.leave(self.place);
+        }
+    }
+}
+
+impl<S, Req> Waiting<S, Req> {
+    pub(crate) fn new(inner: S, request: Req, estimate: Estimate, ask: Ask, limits: Arc<Limits>) -> Self {
+        let deadline = ask.remaining.map(|remaining| Instant::now() + remaining);
+        Waiting { inner, request: Some(request), estimate, ask, deadline, limits, stage: Stage::New }
+    }
+
+    /// A call that may pass, but whose inner service is not known to be ready.
+    pub(crate) fn admitted(inner: S, request: Req, ask: Ask, limits: Arc<Limits>, permit: Permit) -> Self {
+        let estimate = Estimate::new(0);
+        let stage = Stage::Admitted(permit);
+        Waiting { inner, request: Some(request), estimate, ask, deadline: None, limits, stage }
+    }
+
+    /// Resolves once the call is made.
+    pub(crate) fn poll_call<C>(
+        &mut self,
+        cx: &mut Context<'_>,
+        classify: &C,
+    ) -> Poll<Result<(S::Future, Permit), BoxError>>
+    where
+        S: Service<Req>,
+        S::Error: Into<BoxError>,
+        C: Carries<Req>,
+    {
+        loop {
+            match &mut self.stage {
+                Stage::New => {
+                    if let Err(exceeded) = self.enter() {
+                        self.stage = Stage::Done;
+                        return Poll::Ready(Err(refused(exceeded, &self.limits)));
+                    }
+                }
+                Stage::Queued(queued) => {
+                    let turn = ready!(queued.poll_turn(cx));
+                    // Here the place is left, whatever came of it.
+                    match turn {
+                        Ok(ticket) => {
+                            let estimate = std::mem::take(&mut self.estimate);
+                            self.stage = Stage::Admitted(Permit::new(self.limits.clone(), ticket, estimate));
+                        }
+                        Err(exceeded) => {
+                            self.stage = Stage::Done;
+                            return Poll::Ready(Err(refused(exceeded, &self.limits)));
+                        }
+                    }
+                }
+                Stage::Admitted(_) => {
+                    // An error here drops the permit: nothing was sent.
+                    let ready = ready!(self.inner.poll_ready(cx)).map_err(Into::into);
+                    let Stage::Admitted(mut permit) = std::mem::replace(&mut self.stage, Stage::Done) else {
+                        unreachable!("the stage was matched above")
+                    };
+                    ready?;
+                    let request = self.request.take().expect("the request is taken only here, once");
+                    permit.calling_late(classify.call(&request));
+                    return Poll::Ready(Ok((self.inner.call(request), permit)));
+                }
+                Stage::Done => panic!("a future must not be polled after it has resolved"),
+            }
+        }
+    }
+
+    fn enter(&mut self) -> Result<(), Exceeded> {
+        let limits = &self.limits;
+        let now = limits.common.now();
+        self.ask.remaining = self.deadline.map(|at| at.saturating_duration_since(Instant::now()));
+        self.stage = match limits.gate.enter(now, &self.ask, true) {
+            Entry::Admitted(ticket) => {
+                let estimate = std::mem::take(&mut self.estimate);
+                Stage::Admitted(Permit::new(limits.clone(), ticket, estimate))
+            }
+            Entry::Queued(place) => {
+                let max_wait = nanos(limits.common.policy().max_wait);
+                let remaining = self.ask.remaining.map_or(max_wait, nanos);
+                let expires = now.saturating_add(remaining.min(max_wait));
+                let timer = Box::pin(sleep_until(limits.common.instant(expires)));
+                Stage::Queued(Queued { place, limits: limits.clone(), expires, timer, left: false })
+            }
+            Entry::Refused(exceeded) => return Err(exceeded),
+            Entry::Busy => unreachable!("the gate was asked to queue"),
+        };
+        Ok(())
+    }
+}
+
+impl Queued {
+    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Result<crate::engine::Ticket, Exceeded>> {
+        loop {
+            let now = self.limits.common.now();
+            let until = match self.limits.gate.turn(now, self.place, cx) {
+                Turn::Admitted(ticket) => {
+                    self.left = true;
+                    return Poll::Ready(Ok(ticket));
+                }
+                Turn::Refused(exceeded) => {
+                    self.left = true;
+                    return Poll::Ready(Err(exceeded));
+                }
+                Turn::Wait(until) => until,
+            };
+            if now >= self.expires {
+                self.left = true;
+                return Poll::Ready(Err(self.limits.gate.give_up(now, self.place)));
+            }
+            let at = self.limits.common.instant(until.map_or(self.expires, |until| until.min(self.expires)));
+            if self.timer.deadline() != at {
+                self.timer.as_mut().reset(at);
+            }
+            // A timer that has fired already means that the time has come meanwhile.
+            ready!(self.timer.as_mut().poll(cx));
+        }
+    }
+}
+
+pub(crate) fn refused(exceeded: Exceeded, limits: &Limits) -> BoxError {
+    tracing::debug!(limiter = limits.common.name(), %exceeded, "call refused");
+    exceeded.into_error()
+}
