@@ -4,7 +4,7 @@ use std::{fmt, marker::PhantomData, sync::Arc};
 
 use tower_service::Service;
 
-use crate::{BoxError, Call, Charging, Completion, Ended, Kind, Limits, Outcome, error};
+use crate::{BoxError, Call, Charging, Completion, Ended, Failure, Kind, Limits, Outcome, error, hint};
 
 /// What is known of a call at the moment its future resolves.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +38,11 @@ pub trait Classify<Res> {
     fn charging(&self, result: Result<&Res, &BoxError>) -> Option<Charging> {
         result.err().and_then(error::find)?.charging()
     }
+
+    /// The provider's own word on whether to retry. By default only an error's own.
+    fn should_retry(&self, result: Result<&Res, &BoxError>) -> Option<bool> {
+        result.err().and_then(error::find)?.should_retry()
+    }
 }
 
 /// Says where a request carries its [`Call`]. Every classifier says it too, so a layer has one parameter for both.
@@ -60,7 +65,7 @@ pub trait Carries<Req> {
 /// Judges `http::Response`s: the default of every layer.
 ///
 /// A response that carries a [`Completion`] is pending until that ends; one without, as from a client that
-/// `ProviderLayer` does not wrap, is judged by its status. An error is judged by [`failure`](crate::failure).
+/// `ProviderLayer` does not wrap, is judged by its status and its retry hints. An error is judged by [`failure`](crate::failure).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Http;
 
@@ -76,9 +81,7 @@ impl<B> Classify<http::Response<B>> for Http {
         };
         match response.extensions().get() {
             Some(completion) => Verdict::Pending(completion),
-            None => Verdict::Ended(
-                Kind::from_status(response.status()).map_or(Outcome::Success, Outcome::from).into(),
-            ),
+            None => Verdict::Ended(bare(response.status(), response.headers()).into()),
         }
     }
 
@@ -93,6 +96,13 @@ impl<B> Classify<http::Response<B>> for Http {
         match result {
             Ok(response) => response.extensions().get().copied(),
             Err(error) => error::find(error)?.charging(),
+        }
+    }
+
+    fn should_retry(&self, result: Result<&http::Response<B>, &BoxError>) -> Option<bool> {
+        match result {
+            Ok(response) => hint::should_retry(response.headers()),
+            Err(error) => error::find(error)?.should_retry(),
         }
     }
 }
@@ -136,6 +146,10 @@ impl<Res, C: Classify<Res> + ?Sized> Classify<Res> for Arc<C> {
     fn charging(&self, result: Result<&Res, &BoxError>) -> Option<Charging> {
         (**self).charging(result)
     }
+
+    fn should_retry(&self, result: Result<&Res, &BoxError>) -> Option<bool> {
+        (**self).should_retry(result)
+    }
 }
 
 #[diagnostic::do_not_recommend]
@@ -147,6 +161,14 @@ impl<Req, C: Carries<Req> + ?Sized> Carries<Req> for Arc<C> {
     fn call_mut<'a>(&self, request: &'a mut Req) -> Option<&'a mut Call> {
         (**self).call_mut(request)
     }
+}
+
+/// The outcome of a response that nobody decoded.
+fn bare(status: http::StatusCode, headers: &http::HeaderMap) -> Outcome {
+    Kind::from_status(status).map_or(Outcome::Success, |kind| {
+        let hint = hint::retry_after(headers, std::time::SystemTime::now());
+        Failure::new(kind).with_retry_after(hint).into()
+    })
 }
 
 fn ended_by(error: &BoxError) -> Ended {
@@ -258,6 +280,10 @@ impl<Req, Res, C: Classify<Res>> Classify<Res> for WithCall<Req, C> {
     fn charging(&self, result: Result<&Res, &BoxError>) -> Option<Charging> {
         self.classify.charging(result)
     }
+
+    fn should_retry(&self, result: Result<&Res, &BoxError>) -> Option<bool> {
+        self.classify.should_retry(result)
+    }
 }
 
 impl<Req, C> Carries<Req> for WithCall<Req, C> {
@@ -318,7 +344,11 @@ mod tests {
         let mut response = http::Response::new(());
         assert_eq!(http(Ok(&response)).outcome, Outcome::Success);
         *response.status_mut() = http::StatusCode::SERVICE_UNAVAILABLE;
-        assert_eq!(http(Ok(&response)).outcome, Kind::Overloaded.into());
+        response.headers_mut().insert("retry-after", http::HeaderValue::from_static("2"));
+        response.headers_mut().insert("x-should-retry", http::HeaderValue::from_static("false"));
+        let hint = Some(std::time::Duration::from_secs(2));
+        assert_eq!(http(Ok(&response)).outcome, Failure::new(Kind::Overloaded).with_retry_after(hint).into());
+        assert_eq!(Http.should_retry(Ok(&response)), Some(false));
     }
 
     #[test]

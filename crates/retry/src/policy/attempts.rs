@@ -3,8 +3,7 @@
 use std::{fmt, mem, time::Duration};
 
 use buttress_call::{
-    BoxError, Call, Carries, Cause, Classify, Error, Failure, Kind, Origin, Outcome, Progress, Usage,
-    Verdict, find,
+    BoxError, Call, Carries, Cause, Classify, Error, Failure, Kind, Origin, Outcome, Progress, Usage, Verdict,
 };
 use tokio::time::Instant;
 use tower::retry::Policy;
@@ -85,13 +84,13 @@ impl<C, V, H> RetryPolicy<C, V, H> {
         failure: Failure,
     ) -> Option<Wait>
     where
-        C: Carries<Req>,
+        C: Classify<Res> + Carries<Req>,
         H: Stamp<Req>,
     {
         let call = self.classify.call(request);
         let situation = Situation {
             failure,
-            should_retry: result.as_ref().err().and_then(find).and_then(Error::should_retry),
+            should_retry: self.classify.should_retry(result.as_ref()),
             retries: self.attempts.retries,
             another_can_serve: call.is_some_and(Call::another_can_serve),
         };
