@@ -86,10 +86,8 @@ where
         let data = self.reader.take_held()?;
         // Many callers stop at the end marker. The transport's own end mostly lies right behind it; seeing it now
         // gives the connection back and tells the end without another poll.
-        while self.reader.ended() && self.ender.is_some() && self.reader.held_bytes() == 0 {
-            if self.poll_read(cx).is_pending() {
-                break;
-            }
+        if self.reader.ended() && self.ender.is_some() && self.reader.held_bytes() == 0 {
+            let _ = self.poll_read(cx);
         }
         Some(Frame::data(data))
     }

@@ -248,7 +248,6 @@ where
             } else {
                 body
             };
-            reader.drop_source();
             return Err(match (until, end) {
                 (Until::Commit(_), Err(broken)) => fail(config, parts, body, broken, reader.progress()),
                 // A body that breaks is as good as one that ends: the status has said the most.

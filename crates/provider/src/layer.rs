@@ -54,7 +54,8 @@ impl ProviderLayer {
         self
     }
 
-    /// When answers that are not streams are let through. Default: [`Commit::WHOLE`].
+    /// When answers that are not streams are let through. Default: [`Commit::WHOLE`]. Only under [`Commit::End`] is JSON
+    /// looked at: under the others, and past its `max_bytes`, an error inside a 200 and the usage go unseen.
     pub fn commit_whole(mut self, commit: Commit) -> Self {
         self.config.whole = commit;
         self

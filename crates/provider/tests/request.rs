@@ -241,8 +241,9 @@ async fn the_key_goes_to_the_provider_and_nowhere_else() {
     let long = format!("http://elsewhere.example/{}", "x".repeat(65_500));
     *request.uri_mut() = long.parse().unwrap();
     let client = Client::new(Answer::stream(&[HELLO, DONE]));
-    let layer =
-        ProviderLayer::new(Provider::openai().base_url("https://h.example/a/longer/base/path").api_key("sk"));
+    let layer = ProviderLayer::new(
+        Provider::openai().base_url(format!("https://h.example/{}", "a".repeat(100))).api_key("sk"),
+    );
     let _ = client.call(layer.unwrap(), request).await;
     let (parts, _) = client.sent().await;
     assert_eq!(parts.uri.host(), Some("h.example"));
