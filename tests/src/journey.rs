@@ -150,10 +150,14 @@ impl Seen {
     }
 }
 
-/// Makes a call and looks.
+/// Whoever waits for so long waits for ever.
+const TOO_LONG: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Makes a call and looks. Panics if the call does not end.
 pub async fn observe(journey: Journey, calls: impl Fn() -> Vec<usize>) -> Seen {
     let (before, since) = (calls(), Instant::now());
-    let failed = journey.run().await.err().map(|error| failure(&error).kind);
+    let end = tokio::time::timeout(TOO_LONG, journey.run()).await.expect("the call ends");
+    let failed = end.err().map(|error| failure(&error).kind);
     let calls = calls().iter().zip(before).map(|(now, before)| now - before).collect();
     Seen { failed, took: since.elapsed(), calls }
 }

@@ -98,6 +98,12 @@ impl Act {
         Act { ready: Ready::AtOnce, head: Head::AtOnce, pieces: pieces.into_iter().chain(end).collect() }
     }
 
+    /// The same, and after its end the connection does this.
+    pub fn and_then(mut self, piece: Piece) -> Self {
+        self.pieces.push(piece);
+        self
+    }
+
     /// A good answer once the head has come this way.
     pub fn head(head: Head) -> Self {
         Act { head, ..Self::good() }

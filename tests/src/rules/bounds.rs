@@ -8,9 +8,11 @@ use super::paused;
 use crate::{
     journey::Journey,
     probe::{Act, Head, Piece},
-    subject::{Applies, Bench, Built, Subject, request_for},
+    subject::{Applies, Bench, Bound, Built, Subject, request_for},
 };
 
+/// What a call may hold at most: a few times the limits of a megabyte.
+const MOST: u64 = 6 << 20;
 /// Calls until a bounded memory is full, and then again.
 const CALLS: usize = 2_000;
 /// What may differ between two full memories: capacities, not contents.
@@ -18,23 +20,22 @@ const SLACK: i64 = 4 << 10;
 
 pub(super) fn says_what_was_too_much_to_hold(subject: &Subject) -> Applies<()> {
     let bounds = subject.bounds.as_ref().map_err(|reason| *reason)?;
-    paused(async {
-        for bound in bounds {
-            let (bench, built) = subject.fresh();
-            bench.script_all(&bound.act);
-            let end = Journey::new((built.service)(), (bound.request)()).run().await;
-            let error = end.expect_err("it was too much");
-            let mut texts = std::iter::successors(Some(&*error as &dyn Error), |error| (*error).source());
-            assert!(
-                texts.any(|error| error.to_string().contains(bound.says)),
-                "{}: {error:?} does not say {:?}",
-                subject.name,
-                bound.says
-            );
-            assert_eq!(bench.out(), 0, "{}", subject.name);
-        }
-    });
+    for bound in bounds {
+        let held = allocation_counter::measure(|| paused(refuses(subject, bound)));
+        assert!(held.bytes_max < MOST, "{}: held {} bytes", subject.name, held.bytes_max);
+    }
     Ok(())
+}
+
+async fn refuses(subject: &Subject, bound: &Bound) {
+    let (bench, built) = subject.fresh();
+    bench.script_all(&bound.act);
+    let end = Journey::new((built.service)(), (bound.request)()).run().await;
+    let error = end.expect_err("it was too much");
+    let mut texts = std::iter::successors(Some(&*error as &dyn Error), |error| (*error).source());
+    let said = texts.any(|error| error.to_string().contains(bound.says));
+    assert!(said, "{}: {error:?} does not say {:?}", subject.name, bound.says);
+    assert_eq!(bench.out(), 0, "{}", subject.name);
 }
 
 pub(super) fn holds_no_more_after_thousands_of_calls(subject: &Subject) -> Applies<()> {

@@ -75,6 +75,7 @@ pub(super) fn tells_the_end_once_and_after_the_connection_is_gone(subject: &Subj
         Act::good(),
         Act::answering([Piece::token(), Piece::Cut]),
         Act { pieces: vec![Piece::token()], ..Act::good() },
+        Act::good().and_then(Piece::Never),
         Act::answering([Piece::token(), Piece::Panics]),
     ];
     paused(async {
