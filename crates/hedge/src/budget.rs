@@ -123,6 +123,22 @@ mod tests {
     }
 
     #[test]
+    fn threads_together_take_no_more_than_there_is() {
+        let budget = Budget::new(0.125, 3.0);
+        let hedges: usize = std::thread::scope(|scope| {
+            let call = || {
+                budget.earn();
+                spend(&budget)
+            };
+            let threads: Vec<_> =
+                (0..4).map(|_| scope.spawn(|| (0..8_000).filter(|_| call()).count())).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+        });
+        // All that was earned has been taken, or lies in the bucket still; a full bucket may have lost some of it.
+        assert!((3_990..=4_003).contains(&hedges), "{hedges}");
+    }
+
+    #[test]
     fn what_is_taken_and_not_spent_goes_back() {
         let budget = Budget::new(0.1, 1.0);
         drop(budget.take());

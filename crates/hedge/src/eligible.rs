@@ -3,6 +3,8 @@
 use buttress_call::Call;
 
 /// Says whether a request may be sent a second time. Any `Fn(&Req) -> bool` is one.
+///
+/// A call that may not costs the layer nothing and teaches it nothing.
 pub trait Eligible<Req> {
     /// Whether this request may be sent a second time. `call` is what it carries, if anything.
     fn is_eligible(&self, request: &Req, call: Option<&Call>) -> bool;

@@ -19,15 +19,15 @@ pub struct HedgeHandle {
 pub struct Snapshot {
     /// When a call counts as slow; `None` while too little is known.
     pub delay: Option<Duration>,
-    /// Calls that might be hedged.
+    /// Calls that might be hedged, whether they were or not.
     pub calls: u64,
-    /// Hedges sent.
+    /// Hedges sent, those that turned out to be refused left out.
     pub sent: u64,
     /// Hedges that won.
     pub won: u64,
-    /// Hedges that a layer below refused, or was not ready for. They cost nothing.
+    /// Hedges that a layer below refused, queued, or was not ready for. They cost nothing.
     pub refused: u64,
-    /// Hedges for which there was no budget.
+    /// Hedges for which there was no budget. They were dropped.
     pub throttled: u64,
 }
 

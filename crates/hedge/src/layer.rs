@@ -14,26 +14,33 @@ use crate::{Hedge, HedgeHandle, InvalidPolicy, Policy, Streams, shared::Shared};
 /// stream that was cancelled. So there is a budget, and it is kept whatever happens: a slow provider does not get twice
 /// the load.
 ///
-/// - **The first success wins.** A try that fails does not end the call while another lives. A failure before the delay
-///   is hedged at once, if another try may help and not every target was tried already.
-/// - **The loser is dropped before the winner's answer is passed on**, which closes its connection.
+/// - **The first success wins.** A try that fails does not end the call while another lives. A failure is hedged at once
+///   where that may mend it: kinds that [trip a breaker](buttress_call::Kind::trips), without a hint to wait, and not
+///   after every target was tried. A provider's own word on retries counts more than the kind.
+/// - **The losers are dropped before the winner's answer is passed on**, which closes their connections.
 /// - **The delay counts from the send**, so that a wait in a limiter's queue inside does not hedge itself; and nothing is
 ///   hedged that has shown content, even if the provider layer still holds it.
 /// - **The delay is learnt** from the time to first content, including the age at which slow tries were given up: leaving
-///   those out would make the delay too short, and the more so the worse things are.
-/// - **A hedge is never waited for.** If there is no budget, if a layer below refuses it or is not ready, it is dropped.
+///   those out would make the delay too short, and the more so the worse things are. Calls that answer at the first
+///   poll, from a cache say, teach nothing.
+/// - **A hedge is never waited for.** If there is no budget, if a layer below refuses it, queues it or is not ready, it is
+///   dropped, and the call gets no other. A refused one costs no budget.
+/// - **Nothing is sent at or after the call's deadline.**
 ///
-/// Through a failover inside, the hedge goes to a target that the call does not use yet.
+/// Through a failover inside, the hedge goes to a target that the call does not use yet. Each try has a clock of its own,
+/// and a hedge the cause [`Hedge`](buttress_call::Cause::Hedge). Every clone of the layer, and every service it makes,
+/// shares one delay and one budget: use one layer for each kind of traffic.
 ///
 /// It promises nothing for slowness that belongs to the prompt: a second try of a long prompt takes as long.
 ///
 /// # Errors
 ///
-/// When every try failed, that of the first one that was sent.
+/// When every try failed, the first one's. If a layer on this side refused that one, and a hedge did reach a provider, the
+/// hedge's.
 ///
 /// # Cancellation
 ///
-/// Dropping the future drops every try. What was spent of the budget stays spent.
+/// Dropping the future drops every try. A hedge that was sent stays spent. The age of a slow call is learnt all the same.
 ///
 /// # Example
 ///

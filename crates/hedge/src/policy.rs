@@ -15,13 +15,13 @@ use std::{fmt, time::Duration};
 pub struct Policy {
     /// The share of calls that may be tried twice, above 0 and at most 1. Default: 0.05.
     ///
-    /// It is kept by a bucket: every call adds this much to it, and a hedge takes 1.
+    /// It is kept by a bucket: every call that may be hedged adds this much to it, and a hedge takes 1.
     pub budget: f64,
     /// How many hedges may be sent in a burst: what the bucket holds, and what is in it at first. At least 1. Default: 10.
     pub burst: f64,
     /// When a call counts as slow. Default: learnt.
     pub delay: Delay,
-    /// How many hedges one call may have. At least 1. Default: 1.
+    /// How many hedges one call may have, each a delay after the one before. At least 1. Default: 1.
     pub max_hedges: u32,
 }
 
@@ -34,12 +34,12 @@ pub enum Delay {
     Learnt {
         /// How many calls are remembered: between half of this and all of it. At least 2.
         window: u32,
-        /// Nothing is hedged before so many calls are remembered. At most half the window.
+        /// Nothing counts as slow before so many calls are remembered. At most half the window.
         min_samples: u32,
         /// The shortest delay. Above zero.
         floor: Duration,
     },
-    /// After this long. Above zero.
+    /// After this long. Above zero. A provider that is slow as a whole is then hedged up to the budget.
     After(Duration),
 }
 

@@ -78,6 +78,36 @@ async fn a_call_that_waits_allocates_nothing_until_it_is_hedged() {
 }
 
 #[test]
+fn an_http_call_costs_the_requests_clone_and_what_the_tries_share() {
+    #[derive(Clone)]
+    struct Web;
+
+    impl Service<http::Request<()>> for Web {
+        type Response = http::Response<()>;
+        type Error = Infallible;
+        type Future = Ready<Result<http::Response<()>, Infallible>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, _: http::Request<()>) -> Self::Future {
+            ready(Ok(http::Response::new(())))
+        }
+    }
+
+    let mut service = HedgeLayer::budget(0.05).unwrap().layer(Web);
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut request = http::Request::new(());
+    request.extensions_mut().insert(buttress_call::Call::new());
+    let clone = allocation_counter::measure(|| drop(request.clone())).count_total;
+    let call = allocation_counter::measure(|| assert!(pin!(service.call(request)).poll(&mut cx).is_ready()));
+    println!("{} allocations, {clone} of them the clone", call.count_total);
+    // The targets in use, and a clock of its own.
+    assert_eq!(call.count_total - clone, 2);
+}
+
+#[test]
 fn the_future_is_small() {
     let mut service = HedgeLayer::budget(0.05).unwrap().classify(ByError).layer(Echo);
     let size = size_of_val(&service.call(1));
