@@ -27,64 +27,21 @@ pub(crate) const CALLS: usize = 19_366;
 const PER_SECOND: f64 = 5.530;
 const VARIATION: f64 = 1.094;
 
-/// Share of the calls in per cent, and the tokens of the input that so many calls stay within.
-const INPUT: &[(f64, f64)] = &[
-    (0.0, 2.0),
-    (1.0, 29.0),
-    (2.0, 91.0),
-    (5.0, 181.0),
-    (10.0, 207.0),
-    (15.0, 372.0),
-    (20.0, 387.0),
-    (25.0, 396.0),
-    (30.0, 403.0),
-    (35.0, 414.0),
-    (40.0, 703.0),
-    (45.0, 984.0),
-    (50.0, 1_020.0),
-    (55.0, 1_045.0),
-    (60.0, 1_071.0),
-    (65.0, 1_097.0),
-    (70.0, 1_130.0),
-    (75.0, 1_189.0),
-    (80.0, 1_315.0),
-    (85.0, 1_876.0),
-    (90.0, 2_735.0),
-    (95.0, 4_083.0),
-    (97.5, 4_092.0),
-    (99.0, 4_142.0),
-    (99.9, 6_212.0),
-    (100.0, 14_050.0),
+/// Shares of the calls in per cent ...
+const SHARES: [f64; 26] = [
+    0.0, 1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 35.0, 40.0, 45.0, 50.0, 55.0, 60.0, 65.0, 70.0, 75.0,
+    80.0, 85.0, 90.0, 95.0, 97.5, 99.0, 99.9, 100.0,
 ];
-
-/// The same of the output.
-const OUTPUT: &[(f64, f64)] = &[
-    (0.0, 7.0),
-    (1.0, 16.0),
-    (2.0, 24.0),
-    (5.0, 41.0),
-    (10.0, 54.0),
-    (15.0, 67.0),
-    (20.0, 77.0),
-    (25.0, 85.0),
-    (30.0, 91.0),
-    (35.0, 96.0),
-    (40.0, 103.0),
-    (45.0, 113.0),
-    (50.0, 129.0),
-    (55.0, 151.0),
-    (60.0, 177.0),
-    (65.0, 217.0),
-    (70.0, 384.0),
-    (75.0, 395.0),
-    (80.0, 400.0),
-    (85.0, 411.0),
-    (90.0, 424.0),
-    (95.0, 451.0),
-    (97.5, 522.0),
-    (99.0, 601.0),
-    (99.9, 954.0),
-    (100.0, 1_000.0),
+/// ... the tokens of the input that so many calls stay within ...
+const INPUT: [f64; 26] = [
+    2.0, 29.0, 91.0, 181.0, 207.0, 372.0, 387.0, 396.0, 403.0, 414.0, 703.0, 984.0, 1_020.0, 1_045.0,
+    1_071.0, 1_097.0, 1_130.0, 1_189.0, 1_315.0, 1_876.0, 2_735.0, 4_083.0, 4_092.0, 4_142.0, 6_212.0,
+    14_050.0,
+];
+/// ... and of the output.
+const OUTPUT: [f64; 26] = [
+    7.0, 16.0, 24.0, 41.0, 54.0, 67.0, 77.0, 85.0, 91.0, 96.0, 103.0, 113.0, 129.0, 151.0, 177.0, 217.0,
+    384.0, 395.0, 400.0, 411.0, 424.0, 451.0, 522.0, 601.0, 954.0, 1_000.0,
 ];
 
 /// So many calls, drawn for this experiment and seed.
@@ -97,7 +54,7 @@ pub(crate) fn workload(experiment: &str, seed: u64, calls: usize) -> Workload {
             if number > 0 {
                 at += gap(&mut arrivals);
             }
-            Arrival { at, input: tokens(INPUT, &mut inputs), output: tokens(OUTPUT, &mut outputs) }
+            Arrival { at, input: tokens(&INPUT, &mut inputs), output: tokens(&OUTPUT, &mut outputs) }
         })
         .collect();
     Workload { calls }
@@ -111,10 +68,11 @@ fn gap(rng: &mut impl Rng) -> Duration {
     exponential(rng, 2.0 * phase * PER_SECOND)
 }
 
-fn tokens(quantiles: &[(f64, f64)], rng: &mut impl Rng) -> u64 {
+fn tokens(quantiles: &[f64; 26], rng: &mut impl Rng) -> u64 {
     let percent = 100.0 * rng.random::<f64>();
-    let above = quantiles.partition_point(|(share, _)| *share <= percent).clamp(1, quantiles.len() - 1);
-    let ((share, low), (next, high)) = (quantiles[above - 1], quantiles[above]);
+    let above = SHARES.partition_point(|share| *share <= percent).clamp(1, SHARES.len() - 1);
+    let (low, high) = (quantiles[above - 1], quantiles[above]);
+    let (share, next) = (SHARES[above - 1], SHARES[above]);
     (low + (high - low) * (percent - share) / (next - share)).round() as u64
 }
 

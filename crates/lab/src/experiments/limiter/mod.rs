@@ -12,6 +12,7 @@ mod gate;
 mod ours;
 mod policy;
 mod reserve;
+mod scene;
 mod tally;
 mod upstream;
 mod window;
@@ -22,7 +23,7 @@ use buttress_call::BoxError;
 use clap::Args;
 use serde::Serialize;
 
-use self::{client::Scene, policy::Policy, tally::Tally};
+use self::{policy::Policy, scene::Scene, tally::Tally};
 use super::Experiment;
 use crate::{
     report::{Report, round},

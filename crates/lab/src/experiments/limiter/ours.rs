@@ -6,7 +6,7 @@ use http::Response;
 use tower::{Layer, Service};
 
 use super::{
-    client::Scene,
+    scene::Scene,
     upstream::{Answer, Ask, Upstream},
 };
 

@@ -96,7 +96,7 @@ impl Upstream {
         Ok(response)
     }
 
-    /// What the headers say at this moment.
+    /// What the headers say at this moment. They are written as the call is let in, and read when its answer begins.
     fn limits(&self) -> Option<Limits> {
         if !self.shared.headers {
             return None;
