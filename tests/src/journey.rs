@@ -43,7 +43,11 @@ pub struct Journey {
     stage: Stage,
     /// Runs at the end that the answer's completion tells.
     at_end: Option<Box<dyn FnOnce() + Send>>,
+    polls: u32,
 }
+
+/// On a clock that cannot go on, a busy wait would never be seen to end.
+const TOO_OFTEN: u32 = 100_000;
 
 enum Stage {
     Readying(Client, Box<Request>),
@@ -66,7 +70,7 @@ pub enum Step {
 impl Journey {
     /// A call that is not ready yet.
     pub fn new(client: Client, request: Request) -> Self {
-        Journey { stage: Stage::Readying(client, Box::new(request)), at_end: None }
+        Journey { stage: Stage::Readying(client, Box::new(request)), at_end: None, polls: 0 }
     }
 
     /// The same call, with something to do when its completion tells the end.
@@ -76,8 +80,10 @@ impl Journey {
         self
     }
 
-    /// Polls once whatever is next.
+    /// Polls once whatever is next. Panics where something must have woken itself for ever.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Step {
+        self.polls += 1;
+        assert!(self.polls < TOO_OFTEN, "no call here needs so many polls: something wakes itself");
         match self.poll_stage(cx) {
             Poll::Pending => Step::Pending,
             Poll::Ready(Ok(true)) => Step::Moved,
