@@ -126,12 +126,13 @@ mod tests {
     fn threads_together_take_no_more_than_there_is() {
         let budget = Budget::new(0.125, 3.0);
         let hedges: usize = std::thread::scope(|scope| {
-            let call = || {
+            let budget = &budget;
+            let call = move || {
                 budget.earn();
-                spend(&budget)
+                spend(budget)
             };
             let threads: Vec<_> =
-                (0..4).map(|_| scope.spawn(|| (0..8_000).filter(|_| call()).count())).collect();
+                (0..4).map(|_| scope.spawn(move || (0..8_000).filter(|_| call()).count())).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).sum()
         });
         // All that was earned has been taken, or lies in the bucket still; a full bucket may have lost some of it.

@@ -70,34 +70,11 @@ where
     type Output = Result<S::Response, BoxError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.as_mut().project();
         let mut next = Next::WhenLate;
-        if let Some(first) = this.first.as_mut().as_pin_mut() {
-            match (first.poll(cx), &mut *this.watch) {
-                (Poll::Pending, None) => return Poll::Pending,
-                (Poll::Pending, Some(watch)) => watch.pending(),
-                (Poll::Ready(result), watch) => {
-                    this.first.set(None);
-                    match judge(this.classify, result.map_err(Into::into)) {
-                        Ok(result) => {
-                            // The losers are gone before the caller has anything of the winner.
-                            *this.race = None;
-                            if let Some(watch) = watch {
-                                watch.answered();
-                            }
-                            return Poll::Ready(result);
-                        }
-                        Err(lost) => {
-                            let Some(watch) = watch else { return Poll::Ready(lost.result) };
-                            watch.failed();
-                            next = lost.next();
-                            if this.race.is_none() && next != Next::Now {
-                                return Poll::Ready(lost.result);
-                            }
-                            this.race.get_or_insert_default().first_lost(lost);
-                        }
-                    }
-                }
+        if self.first.is_some() {
+            let poll = self.as_mut().poll_first(&mut next, cx);
+            if poll.is_ready() || self.watch.is_none() {
+                return poll;
             }
         }
         self.poll_race(next, cx)
@@ -111,6 +88,44 @@ where
     C: Classify<S::Response> + Carries<Req>,
     Req: Clone,
 {
+    /// The first try: `Ready` if it ends the call.
+    #[inline]
+    fn poll_first(
+        self: Pin<&mut Self>,
+        next: &mut Next,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<S::Response, BoxError>> {
+        let mut this = self.project();
+        let Some(first) = this.first.as_mut().as_pin_mut() else { return Poll::Pending };
+        let Poll::Ready(result) = first.poll(cx) else {
+            if let Some(watch) = this.watch {
+                watch.pending();
+            }
+            return Poll::Pending;
+        };
+        this.first.set(None);
+        match (judge(this.classify, result.map_err(Into::into)), this.watch) {
+            (Ok(result), watch) => {
+                // The losers are gone before the caller has anything of the winner.
+                *this.race = None;
+                if let Some(watch) = watch {
+                    watch.answered();
+                }
+                Poll::Ready(result)
+            }
+            (Err(lost), None) => Poll::Ready(lost.result),
+            (Err(lost), Some(watch)) => {
+                watch.failed();
+                *next = lost.next();
+                if this.race.is_none() && *next != Next::Now {
+                    return Poll::Ready(lost.result);
+                }
+                this.race.get_or_insert_default().first_lost(lost);
+                Poll::Pending
+            }
+        }
+    }
+
     /// Everything but the first try.
     fn poll_race(
         self: Pin<&mut Self>,
