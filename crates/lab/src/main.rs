@@ -62,7 +62,9 @@ fn command() -> Command {
         .disable_help_subcommand(true)
         .arg(list);
     REGISTRY.iter().fold(root, |root, entry| {
-        root.subcommand((entry.augment)(Common::augment_args(Command::new(entry.name).about(entry.about))))
+        let options = (entry.augment)(Common::augment_args(Command::new(entry.name)));
+        // Last, because clap takes the docs of the options' structs for it.
+        root.subcommand(options.about(entry.about).long_about(None))
     })
 }
 
@@ -95,6 +97,9 @@ mod tests {
             let common = Common::from_arg_matches(matches.subcommand().unwrap().1).unwrap();
             assert_eq!(seed::all(&common.seeds, &entry.seeds), [7, 1, 2, 3]);
             assert!(common.json);
+            let command = command();
+            let about = command.find_subcommand(entry.name).and_then(Command::get_about).unwrap();
+            assert_eq!(about.to_string(), entry.about);
         }
     }
 }
