@@ -285,7 +285,11 @@ fn io_kind(error: &io::Error) -> Kind {
 }
 
 fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    std::iter::successors(Some(error), |link| (*link).source())
+    std::iter::successors(Some(error), |link| {
+        // `io::Error` leaves the error that it wraps out of its `source`.
+        let wrapped = link.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        wrapped.map(|wrapped| wrapped as _).or_else(|| (*link).source())
+    })
 }
 
 #[cfg(test)]
@@ -326,6 +330,8 @@ mod tests {
             assert_eq!(failure(&error).kind, kind);
         }
         assert_eq!(failure(&"what?".into()).kind, Kind::Broken);
+        let wrapped: BoxError = io::Error::other(Error::new(Kind::Timeout, Origin::Transport, "late")).into();
+        assert_eq!(failure(&wrapped).kind, Kind::Timeout);
     }
 
     #[test]

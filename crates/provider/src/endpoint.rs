@@ -55,8 +55,6 @@ pub(crate) struct Asked {
     pub(crate) stream: bool,
     /// Usage was asked for on the caller's behalf and must be hidden again.
     pub(crate) hide_usage: bool,
-    /// The caller itself allowed an encoding, so an encoded answer is its own business.
-    pub(crate) encoding_allowed: bool,
     pub(crate) expected: Expected,
 }
 
@@ -81,11 +79,15 @@ impl Endpoint {
         // That of the caller's connection; the client has its own.
         parts.version = Version::default();
         let expected = self.expected(&parts.method, parts.uri.path());
-        let encoding_allowed = self.headers(&mut parts.headers);
+        self.headers(&mut parts.headers);
+        if expected == Expected::Chat {
+            // An encoded answer blinds the decoder, whatever the caller could have read.
+            parts.headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        }
         let json = !body.is_empty() && is_json(&parts.headers);
         let shape = json.then(|| self.shape(parts, &body)).flatten();
         let Some(shape) = shape else {
-            return (body, Asked { encoding_allowed, expected, ..Asked::default() });
+            return (body, Asked { expected, ..Asked::default() });
         };
         let model = shape.model.as_deref().and_then(|model| self.models.get(model));
         let mut edit = Edit::new();
@@ -95,7 +97,7 @@ impl Endpoint {
             Ok(edited) => (edited.body, edited.usage_asked),
             Err(_) => (body, false),
         };
-        (body, Asked { stream: shape.stream, hide_usage, encoding_allowed, expected })
+        (body, Asked { stream: shape.stream, hide_usage, expected })
     }
 
     /// The caller's path under this provider's address; `/` means where its chat lives.
@@ -153,8 +155,8 @@ impl Endpoint {
         }
     }
 
-    /// Sets this provider's headers; says whether the caller had allowed an encoding.
-    fn headers(&self, headers: &mut HeaderMap) -> bool {
+    /// Sets this provider's headers.
+    fn headers(&self, headers: &mut HeaderMap) {
         for name in CONNECTION {
             headers.remove(name);
         }
@@ -171,15 +173,6 @@ impl Endpoint {
         }
         if let Some((name, value)) = &self.credentials {
             headers.insert(name, value.clone());
-        }
-        let identity = HeaderValue::from_static("identity");
-        match headers.entry(header::ACCEPT_ENCODING) {
-            header::Entry::Occupied(entry) => *entry.get() != identity,
-            header::Entry::Vacant(entry) => {
-                // An encoded answer blinds the decoder.
-                entry.insert(identity);
-                false
-            }
         }
     }
 
@@ -285,8 +278,7 @@ mod tests {
         assert_eq!(json["model"], "qwen");
         assert_eq!(json["stream_options"]["include_usage"], true);
         assert!(String::from_utf8_lossy(&body).contains("\"seed\":1.0"));
-        let want =
-            Asked { stream: true, hide_usage: true, encoding_allowed: false, expected: Expected::Chat };
+        let want = Asked { stream: true, hide_usage: true, expected: Expected::Chat };
         assert_eq!(asked, want);
         let shape = Call::get(&parts.extensions).unwrap().shape().unwrap();
         assert_eq!(shape.model.as_deref(), Some("gpt"), "the caller's own word for it");
@@ -301,13 +293,12 @@ mod tests {
     }
 
     #[test]
-    fn identity_is_asked_for_unless_the_caller_allowed_more() {
-        let (parts, _, asked) = rewritten(Provider::openai(), http::Request::post("/").body("").unwrap());
-        assert_eq!(parts.headers["accept-encoding"], "identity");
-        assert!(!asked.encoding_allowed);
-        let request = http::Request::post("/").header("accept-encoding", "gzip").body("").unwrap();
-        let (parts, _, asked) = rewritten(Provider::openai(), request);
-        assert_eq!(parts.headers["accept-encoding"], "gzip");
-        assert!(asked.encoding_allowed);
+    fn a_chat_is_asked_for_unencoded_and_anything_else_as_the_caller_wants_it() {
+        let accepts = |path| {
+            let request = http::Request::post(path).header("accept-encoding", "gzip").body("").unwrap();
+            rewritten(Provider::openai(), request).0.headers["accept-encoding"].clone()
+        };
+        assert_eq!(accepts("/v1/chat/completions"), "identity");
+        assert_eq!(accepts("/v1/embeddings"), "gzip");
     }
 }

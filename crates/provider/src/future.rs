@@ -136,15 +136,15 @@ where
         let reader = Reader::new(source, Decoding::Opaque, progress.clone());
         return Ok(Held { parts, reader, until: Until::Error });
     }
-    if let Some(encoding) = encoding(&parts.headers).filter(|_| !asked.encoding_allowed) {
-        let broken = Broken::Encoded(encoding.to_owned());
+    let encoding = encoding(&parts.headers).map(str::to_owned);
+    let encoded = encoding.is_some();
+    if let (Some(encoding), Expected::Chat) = (encoding, asked.expected) {
         drop(source);
-        return Err(fail(config, parts, Bytes::new(), broken, progress));
+        return Err(fail(config, parts, Bytes::new(), Broken::Encoded(encoding), progress));
     }
-    let encoded = encoding(&parts.headers).is_some();
     let (decoding, commit) = match form(&parts, asked) {
         // Nobody can see into it, and nobody should wait for all of it.
-        Form::Stream if encoded || asked.expected != Expected::Chat => (Decoding::Opaque, config.stream),
+        Form::Stream if asked.expected != Expected::Chat => (Decoding::Opaque, config.stream),
         Form::Stream => {
             let decoder = Box::new(Decoder::new(config.endpoint.dialect).max_event(config.max_event));
             let hide = asked.hide_usage.then(|| Hide::new(config.max_event));

@@ -127,8 +127,11 @@ where
             }
             Decoding::Whole(_) | Decoding::Opaque => {
                 // Blank bytes in front are some providers' way to keep a connection alive.
-                self.content |= !data.iter().all(u8::is_ascii_whitespace);
-                (0, Ok(()), data.clone())
+                let content = !data.iter().all(u8::is_ascii_whitespace);
+                self.content |= content;
+                // Of what nobody can look into, every piece is progress.
+                let opaque = matches!(self.decoding, Decoding::Opaque);
+                (u64::from(content && opaque), Ok(()), data.clone())
             }
         };
         self.content |= content_events > 0;
