@@ -18,7 +18,7 @@ use crate::{
 };
 
 pub use bench::{Bench, Hook};
-pub(crate) use bench::{bare, bare_typed, request, request_for, request_with_usage};
+pub(crate) use bench::{bare, bare_typed, request, request_for};
 
 /// Something that a layer may not have, or why it has none.
 pub type Applies<T> = Result<T, &'static str>;

@@ -37,6 +37,8 @@ pub(crate) struct Endpoint {
     pub(crate) authority: uri::Authority,
     /// Without a slash at its end.
     pub(crate) base_path: String,
+    /// Where the chat lives.
+    pub(crate) chat: Option<Uri>,
     /// Set where the caller did not.
     pub(crate) defaults: HeaderMap,
     /// Set in any case.
@@ -102,18 +104,36 @@ impl Endpoint {
 
     /// The caller's path under this provider's address; `/` means where its chat lives.
     fn uri(&self, asked: &Uri) -> Option<Uri> {
-        let default = match self.dialect {
-            Dialect::Anthropic => "/v1/messages",
-            _ => "/v1/chat/completions",
-        };
+        let chat = self.chat_path();
         let path = match asked.path() {
-            "" | "/" => default,
+            "" | "/" => chat,
             path => path,
         };
+        match asked.query() {
+            // The rule, and nothing to build.
+            None if path == chat => self.chat.clone(),
+            query => self.under_base(path, query),
+        }
+    }
+
+    fn chat_path(&self) -> &'static str {
+        match self.dialect {
+            Dialect::Anthropic => "/v1/messages",
+            _ => "/v1/chat/completions",
+        }
+    }
+
+    /// Makes the address of the chat once, for all calls.
+    pub(crate) fn with_chat(mut self) -> Self {
+        self.chat = self.under_base(self.chat_path(), None);
+        self
+    }
+
+    fn under_base(&self, path: &str, query: Option<&str>) -> Option<Uri> {
         // A base URL that ends with the version, as the SDKs want it, does not double it.
         let first = path[1..].find('/').map_or(path, |end| &path[..=end]);
         let base = self.base_path.strip_suffix(first).unwrap_or(&self.base_path);
-        let path = match asked.query() {
+        let path = match query {
             Some(query) => format!("{base}{path}?{query}"),
             None => format!("{base}{path}"),
         };

@@ -178,10 +178,12 @@ impl Provider {
             scheme,
             authority,
             base_path,
+            chat: None,
             defaults,
             headers,
             ask_usage: self.ask_usage,
-        })
+        }
+        .with_chat())
     }
 }
 

@@ -111,9 +111,6 @@ where
             Decoding::Stream { decoder, hide } => {
                 let mut tally = Tally::new(&self.progress, self.content, self.ended);
                 let mut input = &data[..];
-                if let Some(hide) = hide {
-                    hide.extend(data);
-                }
                 while let Some(event) = decoder.next(&mut input) {
                     tally.add(&event);
                     tally.ended |= decoder.ended();
@@ -122,7 +119,7 @@ where
                     }
                 }
                 self.ended = tally.ended;
-                let pass = hide.as_mut().map_or_else(|| data.clone(), Hide::take);
+                let pass = hide.as_mut().map_or_else(|| data.clone(), |hide| hide.pass(data));
                 (tally.content_events, tally.result, pass)
             }
             Decoding::Whole(_) | Decoding::Opaque => {

@@ -12,7 +12,7 @@ use super::paused;
 use crate::{
     journey::{Client, Journey},
     probe::{Act, Head, Piece, Request},
-    subject::{Applies, Subject, bare, bare_typed, request, request_with_usage},
+    subject::{Applies, Subject, bare, bare_typed, request},
 };
 
 pub(super) fn allocates_nothing_over_plain_requests(subject: &Subject) -> Applies<()> {
@@ -47,8 +47,8 @@ pub(super) fn allocates_nothing_per_token(subject: &Subject) -> Applies<()> {
 fn over_stream(subject: &Subject, tokens: usize) -> u64 {
     let (bench, built) = subject.fresh();
     bench.script_all(&Act::answering(std::iter::repeat_n(Piece::token(), tokens)));
-    let layered = allocations(&(built.service)(), request_with_usage);
-    layered - allocations(&bare(&bench), request_with_usage)
+    let layered = allocations(&(built.service)(), request);
+    layered - allocations(&bare(&bench), request)
 }
 
 /// Outside of a runtime a timer cannot even be made: a call that waits for nothing gets through all the same.

@@ -115,13 +115,6 @@ pub(crate) fn request_for(model: &str) -> Request {
     streamed(format!(r#"{{"model":"{model}","stream":true,"messages":[]}}"#))
 }
 
-/// A streamed chat whose caller asks for the usage itself, so that no layer has to.
-pub(crate) fn request_with_usage() -> Request {
-    streamed(
-        r#"{"model":"m","stream":true,"stream_options":{"include_usage":true},"messages":[]}"#.to_owned(),
-    )
-}
-
 fn streamed(body: String) -> Request {
     let body = Bytes::from(body);
     let mut request = http::Request::new(Full::new(body.clone()));
