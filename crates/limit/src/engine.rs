@@ -17,15 +17,15 @@ use std::time::Duration;
 
 use buttress_call::{Charging, Limit, Limits, OutputCharge};
 
-pub(crate) use self::{
-    dimension::Dimension,
-    need::{Charge, Need, Ticket},
-};
 use self::{
     block::Block,
     meter::{Hold, Meter},
     ramp::Ramp,
     requests::Requests,
+};
+pub(crate) use self::{
+    dimension::Dimension,
+    need::{Charge, Need, Ticket},
 };
 use crate::Policy;
 
@@ -42,6 +42,9 @@ pub(crate) fn nanos(time: Duration) -> Nanos {
 /// beyond it is allowed for, or the header of one long answer would take away what has refilled since.
 const FRESH: Nanos = 2 * SECOND;
 
+/// Each answered call moves the average share so far.
+const SHARE_STEP: f64 = 0.02;
+
 /// What one lock guards: the levels, the holds and the blocks of one key.
 #[derive(Debug)]
 pub(crate) struct Engine {
@@ -53,6 +56,8 @@ pub(crate) struct Engine {
     /// Counts the meters that there were.
     eras: u32,
     in_flight: usize,
+    /// The share of its hold that an output is charged in the end, on average.
+    used_share: f64,
     block: Block,
     ramp: Ramp,
 }
@@ -101,6 +106,7 @@ impl Engine {
             }),
             eras: 1,
             in_flight: 0,
+            used_share: 1.0,
             block: Block::default(),
             ramp: Ramp::new(nanos(policy.ramp_up)),
         }
@@ -169,7 +175,8 @@ impl Engine {
         let mut longest: Option<Wait> = None;
         let mut hold = |on, until: Option<Nanos>| {
             // What needs a call to end has no known end.
-            let longer = longest.is_none_or(|known| known.until.is_some_and(|at| until.is_none_or(|new| new > at)));
+            let longer =
+                longest.is_none_or(|known| known.until.is_some_and(|at| until.is_none_or(|new| new > at)));
             if longer {
                 longest = Some(Wait { on, until });
             }
@@ -251,6 +258,11 @@ impl Engine {
             }
         } else if charge.answered {
             self.block.answered();
+            if ticket.need.output > 0 {
+                let (_, output) = charge.of(&ticket.need);
+                let share = output as f64 / ticket.need.output as f64;
+                self.used_share += SHARE_STEP * (share.min(1.0) - self.used_share);
+            }
         }
     }
 
@@ -309,7 +321,8 @@ impl Engine {
     fn learn(&mut self, limits: &Limits) {
         let mut policy = self.policy;
         let learnt = |dimension| per_minute(dimension, limits, self.charging);
-        policy.requests = learnt(Dimension::Requests).filter(|n| u32::try_from(*n).is_ok()).or(policy.requests);
+        policy.requests =
+            learnt(Dimension::Requests).filter(|n| u32::try_from(*n).is_ok()).or(policy.requests);
         policy.tokens = learnt(Dimension::Tokens).or(policy.tokens);
         policy.input_tokens = learnt(Dimension::InputTokens).or(policy.input_tokens);
         policy.output_tokens = learnt(Dimension::OutputTokens).or(policy.output_tokens);
@@ -395,8 +408,8 @@ impl Engine {
         meters.find(|meter| meter.dimension().of(need) > meter.capacity()).map(Meter::dimension)
     }
 
-    /// How long a call is going to wait behind so many others, about: until enough has flowed in for those before it, for
-    /// itself, and for what is held now, which is taken to be charged in full.
+    /// How long a call is going to wait behind so many others, about: until enough has flowed in for what those before it are
+    /// going to be charged, for its own need, and for as much as is held now, by whichever calls are in flight then.
     pub(crate) fn estimate(&self, need: &Need, ahead: &Need, calls_ahead: u64) -> (Nanos, Dimension) {
         let mut longest = (self.blocked().unwrap_or(0), self.paced());
         let mut at_least = |time, on| {
@@ -406,7 +419,8 @@ impl Engine {
         };
         for meter in self.meters.iter().flatten() {
             let dimension = meter.dimension();
-            let wanted = dimension.of(need) + dimension.of(ahead) + meter.held();
+            let charged = (ahead.output as f64 * self.used_share) as u64;
+            let wanted = dimension.of(need) + dimension.count(ahead.input, charged) + meter.held();
             let missing = wanted as f64 - meter.level();
             if missing > 0.0 {
                 at_least(meter.time_for(missing), dimension);
@@ -440,7 +454,8 @@ impl Engine {
     /// A call's cost in all limits' common coin.
     fn seconds_of_quota(&self, need: &Need) -> f64 {
         let requests = self.requests.as_ref().map_or(0.0, |r| 60.0 / r.reading(self.now).per_minute as f64);
-        let tokens = self.meters.iter().flatten().map(|meter| meter.dimension().of(need) as f64 / meter.rate());
+        let tokens =
+            self.meters.iter().flatten().map(|meter| meter.dimension().of(need) as f64 / meter.rate());
         tokens.fold(requests, f64::max)
     }
 }
@@ -478,3 +493,6 @@ impl Reading {
         self.level >= self.capacity as f64 && self.held == 0
     }
 }
+
+#[cfg(all(test, not(buttress_loom)))]
+mod properties;

@@ -89,7 +89,10 @@ impl fmt::Display for Exceeded {
         let Exceeded { dimension, need, reading, waiting, .. } = self;
         let capacity = reading.capacity;
         if let Why::TooLarge(_) = self.why {
-            return write!(f, "limit of {dimension}: the call needs {need}, and it never holds more than {capacity}");
+            return write!(
+                f,
+                "limit of {dimension}: the call needs {need}, and it never holds more than {capacity}"
+            );
         }
         write!(f, "limit of {dimension}: the call needs {need}, {} of {capacity} are left, ", self.level())?;
         match self.why {

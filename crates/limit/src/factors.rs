@@ -1,6 +1,9 @@
 //! By how much estimates are off, model by model.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
 
 /// Each settled call moves the factor so far towards what would have been right.
 const STEP: f64 = 0.02;
@@ -16,62 +19,60 @@ const MODELS: usize = 64;
 /// estimate cannot know: cached input that does not count, or the tokens of images.
 #[derive(Debug)]
 pub(crate) struct Factors {
-    inner: Mutex<Inner>,
-}
-
-#[derive(Debug)]
-struct Inner {
-    /// Of calls that name no model, or one too many.
-    other: f64,
-    models: Vec<(Arc<str>, f64)>,
+    /// Of calls that name no model, or one too many: the bits of a float.
+    other: AtomicU64,
+    models: Mutex<Vec<(Arc<str>, f64)>>,
 }
 
 impl Factors {
     pub(crate) fn new() -> Self {
-        Factors { inner: Mutex::new(Inner { other: 1.0, models: Vec::new() }) }
+        Factors { other: AtomicU64::new(1.0_f64.to_bits()), models: Mutex::default() }
     }
 
     /// The estimate, corrected. Never zero.
     pub(crate) fn correct(&self, model: Option<&Arc<str>>, estimate: u64) -> u64 {
-        let factor = *self.lock().factor(model);
+        let of_model = model.and_then(|model| factor(&mut self.lock(), model).copied());
+        let factor = of_model.unwrap_or_else(|| self.other());
         // The cast saturates.
-        ((estimate.max(1) as f64 * factor).round() as u64).max(1)
+        ((estimate.max(1) as f64 * factor + 0.5) as u64).max(1)
     }
 
     /// A call that was estimated at this has been charged that.
     pub(crate) fn learn(&self, model: Option<&Arc<str>>, estimate: u64, charged: u64) {
-        let mut inner = self.lock();
-        if let Some(model) = model
-            && inner.models.len() < MODELS
-            && !inner.models.iter().any(|(known, _)| known == model)
-        {
-            inner.models.push((model.clone(), 1.0));
-        }
         let ratio = (charged as f64 / estimate.max(1) as f64).clamp(RANGE.0, RANGE.1);
-        let factor = inner.factor(model);
-        *factor += STEP * (ratio - *factor);
+        let learn = |factor: f64| factor + STEP * (ratio - factor);
+        if let Some(model) = model {
+            let mut models = self.lock();
+            if factor(&mut models, model).is_none() && models.len() < MODELS {
+                models.push((model.clone(), 1.0));
+            }
+            if let Some(factor) = factor(&mut models, model) {
+                *factor = learn(*factor);
+                return;
+            }
+        }
+        // Of two that learn at the same moment one may be lost: each is 2 % of the way.
+        self.other.store(learn(self.other()).to_bits(), Relaxed);
     }
 
     pub(crate) fn all(&self) -> Vec<(Option<Arc<str>>, f64)> {
-        let inner = self.lock();
-        let models = inner.models.iter().map(|(model, factor)| (Some(model.clone()), *factor));
-        std::iter::once((None, inner.other)).chain(models).collect()
+        let models = self.lock();
+        let models = models.iter().map(|(model, factor)| (Some(model.clone()), *factor));
+        std::iter::once((None, self.other())).chain(models).collect()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
+    fn other(&self) -> f64 {
+        f64::from_bits(self.other.load(Relaxed))
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(Arc<str>, f64)>> {
         // Nothing in here panics between two steps.
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        self.models.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Inner {
-    fn factor(&mut self, model: Option<&Arc<str>>) -> &mut f64 {
-        let known = model.and_then(|model| self.models.iter().position(|(known, _)| known == model));
-        match known {
-            Some(at) => &mut self.models[at].1,
-            None => &mut self.other,
-        }
-    }
+fn factor<'a>(models: &'a mut [(Arc<str>, f64)], model: &Arc<str>) -> Option<&'a mut f64> {
+    models.iter_mut().find(|(known, _)| known == model).map(|(_, factor)| factor)
 }
 
 #[cfg(test)]

@@ -89,7 +89,8 @@ pub(crate) struct RateLimited {
 impl Gate {
     /// The policy must have been checked.
     pub(crate) fn new(policy: &Policy, now: Nanos) -> Self {
-        let state = State { engine: Engine::new(policy, now), queue: Queue::default(), counts: Counts::default() };
+        let state =
+            State { engine: Engine::new(policy, now), queue: Queue::default(), counts: Counts::default() };
         Gate { state: Mutex::new(state) }
     }
 
@@ -174,7 +175,12 @@ impl Gate {
 
     /// A call is over. Returns for how long nothing passes, if it was refused for its rate.
     #[inline]
-    pub(crate) fn settle(&self, now: Option<Nanos>, ticket: &Ticket, settlement: &Settlement<'_>) -> Option<Duration> {
+    pub(crate) fn settle(
+        &self,
+        now: Option<Nanos>,
+        ticket: &Ticket,
+        settlement: &Settlement<'_>,
+    ) -> Option<Duration> {
         let (blocked, next) = {
             let mut state = lock(&self.state);
             let blocked = state.settle(now, ticket, settlement);
@@ -257,7 +263,12 @@ impl State {
         }
     }
 
-    fn settle(&mut self, now: Option<Nanos>, ticket: &Ticket, settlement: &Settlement<'_>) -> Option<Duration> {
+    fn settle(
+        &mut self,
+        now: Option<Nanos>,
+        ticket: &Ticket,
+        settlement: &Settlement<'_>,
+    ) -> Option<Duration> {
         self.engine.settle(now, ticket, &settlement.charge);
         let now = now?;
         self.engine.told(now, ticket.at, settlement.told);
@@ -292,3 +303,6 @@ fn wake(waker: Option<Waker>) {
         waker.wake();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,6 +33,10 @@ impl Permit {
         Permit { limits, ticket, estimate, progress: None, called: false, settled: false }
     }
 
+    pub(crate) fn limits(&self) -> &Arc<Limits> {
+        &self.limits
+    }
+
     /// The inner service is about to be called with this.
     pub(crate) fn calling(&mut self, call: Option<&Call>) {
         self.called = true;
@@ -84,7 +88,12 @@ impl Permit {
         if let Some(blocked) = blocked {
             let hinted = rate_limited.is_some_and(|limited| limited.hint.is_some());
             let block_ms = blocked.as_millis() as u64;
-            tracing::info!(limiter = self.limits.common.name(), block_ms, hinted, "the provider limits the rate");
+            tracing::info!(
+                limiter = self.limits.common.name(),
+                block_ms,
+                hinted,
+                "the provider limits the rate"
+            );
         }
     }
 

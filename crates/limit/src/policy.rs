@@ -150,7 +150,12 @@ impl Policy {
         )?;
         let burst = Duration::from_millis(1)..=DAY;
         rule(burst.contains(&self.burst), "burst", &self.burst, "must be 1 ms to a day")?;
-        rule(self.default_output <= 1_000_000_000, "default_output", &self.default_output, "must be at most 10^9")?;
+        rule(
+            self.default_output <= 1_000_000_000,
+            "default_output",
+            &self.default_output,
+            "must be at most 10^9",
+        )?;
         rule(self.max_wait <= DAY, "max_wait", &self.max_wait, "must be at most a day")?;
         rule(self.ramp_up <= HOUR, "ramp_up", &self.ramp_up, "must be at most an hour")?;
         rule(self.max_hint <= MAX_HINT, "max_hint", &self.max_hint, "must be at most 31 days")?;

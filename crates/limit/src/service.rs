@@ -76,9 +76,9 @@ where
         match limits.gate.enter(now, &ask, false) {
             Entry::Admitted(ticket) => {
                 // From here on a panic, too, gives the holds back.
-                let mut permit = Permit::new(limits.clone(), ticket, estimate);
+                let mut permit = Permit::new(limits, ticket, estimate);
                 if !std::mem::take(&mut self.ready) {
-                    let waiting = Waiting::admitted(self.inner.clone(), request, ask, limits, permit);
+                    let waiting = Waiting::admitted(self.inner.clone(), request, ask, permit);
                     return ResponseFuture::waiting(waiting, classify);
                 }
                 permit.calling(self.classify.call(&request));
@@ -124,6 +124,9 @@ impl<S: Clone, C: Clone, Q: Clone, K: Clone> Clone for Limit<S, C, Q, K> {
 
 impl<S: fmt::Debug, C, Q, K> fmt::Debug for Limit<S, C, Q, K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Limit").field("inner", &self.inner).field("limits", &self.handle()).finish_non_exhaustive()
+        f.debug_struct("Limit")
+            .field("inner", &self.inner)
+            .field("limits", &self.handle())
+            .finish_non_exhaustive()
     }
 }

@@ -70,7 +70,8 @@ impl Shared {
     }
 
     pub(crate) fn limits(&self, key: Option<u64>, now: Nanos) -> Arc<Limits> {
-        key.and_then(|key| self.keys.get_or_make(key, &self.common, now)).unwrap_or_else(|| self.single.clone())
+        key.and_then(|key| self.keys.get_or_make(key, &self.common, now))
+            .unwrap_or_else(|| self.single.clone())
     }
 
     pub(crate) fn set_policy(&self, policy: &Policy) {

@@ -69,7 +69,8 @@ impl<S, Req> Waiting<S, Req> {
     }
 
     /// A call that may pass, but whose inner service is not known to be ready.
-    pub(crate) fn admitted(inner: S, request: Req, ask: Ask, limits: Arc<Limits>, permit: Permit) -> Self {
+    pub(crate) fn admitted(inner: S, request: Req, ask: Ask, permit: Permit) -> Self {
+        let limits = permit.limits().clone();
         let estimate = Estimate::new(0);
         let stage = Stage::Admitted(permit);
         Waiting { inner, request: Some(request), estimate, ask, deadline: None, limits, stage }

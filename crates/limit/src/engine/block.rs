@@ -23,7 +23,6 @@ pub(crate) struct Block {
 }
 
 impl Block {
-
     pub(crate) fn holds_until(&self, now: Nanos) -> Option<Nanos> {
         self.until.filter(|until| *until > now)
     }

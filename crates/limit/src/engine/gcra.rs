@@ -79,14 +79,13 @@ impl Gcra {
     }
 
     pub(crate) fn give_back(&mut self, now: Nanos) {
+        self.credits = self.credits.saturating_add(1);
         self.expire_credits(now);
-        if now < self.full_at {
-            self.credits = (self.credits + 1).min(self.burst.get());
-        }
     }
 
     /// Counts requests that others have made.
     pub(crate) fn burn(&mut self, now: Nanos, requests: u64) {
+        self.expire_credits(now);
         let credits = u64::from(self.credits).min(requests);
         self.credits -= credits as u32;
         let cells = (requests - credits).min(self.counted_remaining(now));
@@ -97,11 +96,21 @@ impl Gcra {
         }
     }
 
-    /// A credit is worth nothing once the bucket is full: the request it stands for would have been refilled by now.
+    /// A credit is worth nothing once the request that it stands for has been refilled.
+    #[inline]
     fn expire_credits(&mut self, now: Nanos) {
-        if now >= self.full_at {
-            self.credits = 0;
+        if self.credits > 0 {
+            self.credits = self.valid_credits(now);
         }
+    }
+
+    fn valid_credits(&self, now: Nanos) -> u32 {
+        u64::from(self.credits).min(self.used(now)) as u32
+    }
+
+    /// Requests that have not been refilled.
+    fn used(&self, now: Nanos) -> u64 {
+        self.full_at.saturating_sub(now).div_ceil(self.interval)
     }
 
     fn refills(&mut self, now: Nanos, remaining: u32) {
@@ -109,14 +118,12 @@ impl Gcra {
     }
 
     fn counted_remaining(&self, now: Nanos) -> u64 {
-        let used = self.full_at.saturating_sub(now).div_ceil(self.interval);
-        u64::from(self.burst.get()).saturating_sub(used)
+        u64::from(self.burst.get()).saturating_sub(self.used(now))
     }
 
     /// How many may pass now.
     pub(crate) fn remaining(&self, now: Nanos) -> u64 {
-        let credits = if now < self.full_at { self.credits } else { 0 };
-        self.counted_remaining(now) + u64::from(credits)
+        self.counted_remaining(now) + u64::from(self.valid_credits(now))
     }
 
     pub(crate) fn per_minute(&self) -> u64 {

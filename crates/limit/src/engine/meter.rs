@@ -16,7 +16,12 @@
 //!   level could have risen without it (`give_back`): the upstream's bucket, full all along, has wasted the same refill.
 //! - What the upstream itself reserves and returns (`max_tokens`), the mirror debits and refunds in the same way.
 
-use super::{Dimension, Nanos, Need, Reading, SECOND, Ticket, log::Log, need::{Charge, Part}, young::Young};
+use super::{
+    Dimension, Nanos, Need, Reading, SECOND, Ticket,
+    log::Log,
+    need::{Charge, Part},
+    young::Young,
+};
 use crate::{Policy, Window};
 
 /// Floating point may be off by so much. A thousandth of a token.
@@ -28,6 +33,8 @@ pub(crate) struct Meter {
     /// Tells it from others in its place, before it and after it: a call settles only with the one that it was taken into.
     era: u32,
     per_minute: u64,
+    /// Tokens a nanosecond.
+    rate: f64,
     capacity: u64,
     store: Store,
     /// Input that the upstream may not have charged yet.
@@ -69,7 +76,8 @@ impl Meter {
         };
         let mut young = Young::default();
         young.advance(now / SECOND);
-        Meter { dimension, era, per_minute, capacity, store, young, later: 0, pending: 0, refunds: 0 }
+        let rate = rate(per_minute);
+        Meter { dimension, era, per_minute, rate, capacity, store, young, later: 0, pending: 0, refunds: 0 }
     }
 
     pub(crate) fn dimension(&self) -> Dimension {
@@ -82,7 +90,7 @@ impl Meter {
 
     /// Tokens a second.
     pub(crate) fn rate(&self) -> f64 {
-        self.per_minute as f64 / 60.0
+        self.rate * SECOND as f64
     }
 
     /// What the upstream has left, as far as it is known. Below zero it is a debt.
@@ -100,13 +108,12 @@ impl Meter {
 
     #[inline]
     pub(crate) fn advance(&mut self, now: Nanos, slot: u64) {
-        let rate = self.rate();
-        let capacity = self.capacity as f64;
+        let (rate, capacity) = (self.rate, self.capacity as f64);
         let debit = std::mem::take(&mut self.pending) + self.young.advance(slot);
         let refund = std::mem::take(&mut self.refunds);
         match &mut self.store {
             Store::Bucket { level, inflow, at } => {
-                let gained = now.saturating_sub(*at) as f64 * rate / SECOND as f64 + refund as f64;
+                let gained = now.saturating_sub(*at) as f64 * rate + refund as f64;
                 *inflow += gained;
                 // Debits last: whatever their true time was, that is not too early.
                 *level = (*level + gained).min(capacity) - debit as f64;
@@ -140,7 +147,7 @@ impl Meter {
     /// How long so much takes to flow in.
     pub(crate) fn time_for(&self, tokens: f64) -> Nanos {
         // The cast saturates; a nanosecond more is rounding's due.
-        ((tokens.max(0.0) / self.rate() * SECOND as f64) as u64).saturating_add(1)
+        ((tokens.max(0.0) / self.rate) as u64).saturating_add(1)
     }
 
     /// The upstream charges `.0` at admission and `.1` at the end.
@@ -263,6 +270,7 @@ impl Meter {
             *inflow += capacity.saturating_sub(self.capacity) as f64;
         }
         self.per_minute = per_minute;
+        self.rate = rate(per_minute);
         self.capacity = capacity;
     }
 
@@ -282,4 +290,8 @@ impl Meter {
             held: self.held(),
         }
     }
+}
+
+fn rate(per_minute: u64) -> f64 {
+    per_minute as f64 / 60.0 / SECOND as f64
 }

@@ -1,0 +1,102 @@
+//! Every interleaving of a queue's hand-over with arrivals, ends and cancellations.
+
+use std::sync::atomic::{AtomicUsize as Counter, Ordering::SeqCst};
+
+use ::loom::{model, sync::Arc, thread};
+
+use super::*;
+
+fn ask() -> Ask {
+    Ask {
+        input: 1,
+        cap: Some(1),
+        expected: None,
+        priority: Priority::Normal,
+        may_wait: true,
+        remaining: None,
+    }
+}
+
+/// Counts how often a task was woken.
+#[derive(Default)]
+struct Woken(Counter);
+
+impl std::task::Wake for Woken {
+    fn wake(self: std::sync::Arc<Self>) {
+        self.0.fetch_add(1, SeqCst);
+    }
+}
+
+fn waker() -> (std::sync::Arc<Woken>, Waker) {
+    let woken = std::sync::Arc::new(Woken::default());
+    (woken.clone(), woken.into())
+}
+
+/// One call in flight is all that may be.
+fn gate() -> (Arc<Gate>, Ticket) {
+    let gate = Gate::new(&Policy { in_flight: Some(1), ramp_up: Duration::ZERO, ..Policy::default() }, 0);
+    let Entry::Admitted(first) = gate.enter(0, &ask(), true) else { panic!("not admitted") };
+    (Arc::new(gate), first)
+}
+
+fn queue(gate: &Gate) -> Place {
+    let Entry::Queued(place) = gate.enter(0, &ask(), true) else { panic!("not queued") };
+    place
+}
+
+fn end(gate: &Arc<Gate>, ticket: Ticket) -> thread::JoinHandle<()> {
+    let gate = gate.clone();
+    thread::spawn(move || {
+        gate.settle(Some(0), &ticket, &settlement(Charge::FREE));
+    })
+}
+
+#[test]
+fn a_head_that_looks_while_a_call_ends_passes_or_is_woken() {
+    model(|| {
+        let (gate, first) = gate();
+        let place = queue(&gate);
+        let (woken, waker) = waker();
+        let cx = Context::from_waker(&waker);
+        let ending = end(&gate, first);
+        let turn = gate.turn(0, place, &cx);
+        ending.join().unwrap();
+        if !matches!(turn, Turn::Admitted(_)) {
+            assert!(woken.0.load(SeqCst) > 0, "nobody told the head");
+            assert!(matches!(gate.turn(0, place, &cx), Turn::Admitted(_)));
+        }
+    });
+}
+
+#[test]
+fn a_head_that_is_cancelled_while_a_call_ends_leaves_the_turn_to_the_next() {
+    model(|| {
+        let (gate, first) = gate();
+        let (head, next) = (queue(&gate), queue(&gate));
+        let ((_, head_waker), (woken, waker)) = (self::waker(), self::waker());
+        let cx = Context::from_waker(&waker);
+        assert!(matches!(gate.turn(0, next, &cx), Turn::Wait(_)));
+        assert!(matches!(gate.turn(0, head, &Context::from_waker(&head_waker)), Turn::Wait(_)));
+        let ending = end(&gate, first);
+        gate.leave(head);
+        ending.join().unwrap();
+        assert!(woken.0.load(SeqCst) > 0, "the next was not told that it is the head");
+        assert!(matches!(gate.turn(0, next, &cx), Turn::Admitted(_)));
+    });
+}
+
+#[test]
+fn two_that_arrive_while_a_call_ends_never_pass_together() {
+    model(|| {
+        let (gate, first) = gate();
+        let ending = end(&gate, first);
+        let arriving = {
+            let gate = gate.clone();
+            thread::spawn(move || matches!(gate.enter(0, &ask(), true), Entry::Admitted(_)))
+        };
+        let here = matches!(gate.enter(0, &ask(), true), Entry::Admitted(_));
+        let there = arriving.join().unwrap();
+        ending.join().unwrap();
+        assert!(!(here && there));
+    });
+}
