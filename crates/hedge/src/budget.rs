@@ -113,6 +113,17 @@ mod tests {
     }
 
     #[test]
+    fn what_is_put_back_does_not_fill_it_beyond_its_burst() {
+        let budget = Budget::new(0.5, 1.0);
+        assert!(spend(&budget));
+        budget.earn();
+        budget.put_back();
+        assert!(spend(&budget));
+        budget.earn();
+        assert!(!spend(&budget));
+    }
+
+    #[test]
     fn eight_calls_at_an_eighth_earn_a_hedge() {
         let budget = Budget::new(0.125, 1.0);
         assert!(spend(&budget));

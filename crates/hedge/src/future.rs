@@ -106,7 +106,7 @@ where
         this.first.set(None);
         match (judge(this.classify, result.map_err(Into::into)), this.watch) {
             (Ok(result), watch) => {
-                // The losers are gone before the caller has anything of the winner.
+                // The losers go here, too.
                 *this.race = None;
                 if let Some(watch) = watch {
                     watch.answered();
@@ -115,7 +115,7 @@ where
             }
             (Err(lost), None) => Poll::Ready(lost.result),
             (Err(lost), Some(watch)) => {
-                watch.failed();
+                watch.given_up();
                 *next = lost.next();
                 if this.race.is_none() && *next != Next::Now {
                     return Poll::Ready(lost.result);
@@ -140,34 +140,26 @@ where
         };
         loop {
             if poll.is_ready() {
-                if this.first.is_some() {
-                    this.first.set(None);
-                    watch.outrun();
-                }
+                // The losers are gone before the caller has anything of the winner.
+                this.first.set(None);
                 *this.race = None;
+                watch.given_up();
                 return poll;
             }
             let is_on = this.first.is_some() || this.race.as_ref().is_some_and(|race| race.is_on());
             let another = match next {
                 Next::Never => {
                     *this.spare = None;
-                    this.timer.set(None);
                     false
                 }
                 Next::Now => true,
-                Next::WhenLate => {
-                    is_on
-                        && is_late(
-                            this.timer.as_mut(),
-                            this.spare,
-                            this.race.as_deref(),
-                            watch,
-                            this.classify,
-                            cx,
-                        )
+                Next::WhenLate if is_on && this.spare.is_some() => {
+                    is_late(this.timer.as_mut(), this.race.as_deref(), watch, cx)
                 }
+                Next::WhenLate => false,
             };
             if another && let Some(hedge) = Spare::send(this.spare, this.classify, watch.shared(), cx) {
+                this.timer.set(None);
                 let why = if next == Next::Now { "failed" } else { "late" };
                 tracing::debug!(why, "hedge sent");
                 next = Next::WhenLate;
@@ -185,38 +177,35 @@ where
 }
 
 /// Whether the call is late by now and should be hedged. Else the timer wakes the task when it may be.
-fn is_late<S, Req, F, Res>(
+fn is_late<F, Res>(
     mut timer: Pin<&mut Option<Sleep>>,
-    spare: &mut Option<Spare<S, Req>>,
     race: Option<&Race<F, Res>>,
     watch: &Watch,
-    carries: &impl Carries<Req>,
     cx: &mut Context<'_>,
 ) -> bool {
-    while let Some(left) = spare {
+    loop {
         if timer.as_mut().as_pin_mut().is_some_and(|timer| timer.poll(cx).is_pending()) {
             return false;
         }
-        let is_answering = watch.is_answering() || race.is_some_and(Race::is_answering);
-        let due = match watch.shared().delay() {
-            Some(delay) if !is_answering => {
-                // Each hedge gets as much time as the first try had before the next one goes out.
-                let from = race.and_then(Race::last_sent).unwrap_or_else(|| watch.counts_from());
-                from.checked_add(delay)
-            }
-            _ => None,
-        };
-        let Some(due) = due else { break };
-        if left.deadline(carries).is_some_and(|deadline| deadline <= due) {
-            *spare = None;
-        } else if due <= Instant::now() {
-            return true;
-        } else {
-            timer.set(Some(sleep_until(due)));
+        match late_at(race, watch) {
+            Some(at) if at <= Instant::now() => return true,
+            at => timer.set(at.map(sleep_until)),
+        }
+        if timer.is_none() {
+            return false;
         }
     }
-    timer.set(None);
-    false
+}
+
+/// When the call counts as late, as far as that is known; never, once a try has shown content.
+fn late_at<F, Res>(race: Option<&Race<F, Res>>, watch: &Watch) -> Option<Instant> {
+    if watch.is_answering() || race.is_some_and(Race::is_answering) {
+        return None;
+    }
+    let delay = watch.shared().delay()?;
+    // Each hedge gets as much time as the first try had before the next one goes out.
+    let from = race.and_then(Race::last_sent).unwrap_or_else(|| watch.counts_from());
+    from.checked_add(delay)
 }
 
 impl<S, C, Req> fmt::Debug for ResponseFuture<S, C, Req>

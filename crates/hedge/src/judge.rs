@@ -50,7 +50,7 @@ impl<Res> Lost<Res> {
         }
         let may_mend = error.and_then(Error::should_retry).unwrap_or(self.failure.kind.trips());
         let asked_to_wait = self.failure.retry_after.is_some_and(|hint| !hint.is_zero());
-        if may_mend && !asked_to_wait && !self.is_refusal() { Next::Now } else { Next::WhenLate }
+        if may_mend && !asked_to_wait { Next::Now } else { Next::WhenLate }
     }
 }
 

@@ -120,8 +120,6 @@ where
         drop(self.hedges.swap_remove(at));
         match judge(classify, result.map_err(Into::into)) {
             Ok(result) => {
-                // The other losers: gone before the caller has anything of the winner.
-                self.hedges.clear();
                 shared.won.fetch_add(1, Relaxed);
                 Poll::Ready(result)
             }

@@ -31,9 +31,10 @@ impl<S, Req> Spare<S, Req> {
         Spare { service, request, left }
     }
 
-    /// After this nobody waits for an answer, so nothing is sent.
-    pub(crate) fn deadline(&self, carries: &impl Carries<Req>) -> Option<Instant> {
-        carries.call(&self.request).and_then(Call::deadline)
+    /// Whether nobody waits for an answer any more.
+    fn is_overdue(&self, carries: &impl Carries<Req>) -> bool {
+        let deadline = carries.call(&self.request).and_then(Call::deadline);
+        deadline.is_some_and(|deadline| deadline <= Instant::now())
     }
 }
 
@@ -52,7 +53,7 @@ where
         cx: &mut Context<'_>,
     ) -> Option<Leg<S::Future>> {
         let mut spare = slot.take()?;
-        if spare.deadline(carries).is_some_and(|deadline| deadline <= Instant::now()) {
+        if spare.is_overdue(carries) {
             return None;
         }
         let Some(taken) = shared.budget.take() else {

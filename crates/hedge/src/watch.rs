@@ -62,28 +62,13 @@ impl Watch {
         }
     }
 
-    /// A hedge has won while it was pending: it would have taken longer than this.
-    pub(crate) fn outrun(&mut self) {
-        self.told = true;
-        if self.shared.learns()
-            && let Some(age) = self.age()
-        {
-            self.shared.record(age);
-        }
-    }
-
-    /// The try has failed.
-    pub(crate) fn failed(&mut self) {
-        if !self.told {
-            self.told = true;
-            self.record_in_vain();
-        }
-    }
-
-    /// A failed or cancelled try was going to take longer than it lived. If that is less than the delay, it says nothing
-    /// of the tail: the delay would learn from failures that are fast. While there is no delay yet, nobody knows.
-    fn record_in_vain(&self) {
-        if self.shared.learns()
+    /// The try has failed, or nobody waits for it any more.
+    ///
+    /// It was going to take longer than it lived. If that is less than the delay, it says nothing of the tail: counted
+    /// as one that took so long, it would pull the delay down. While there is no delay yet, nobody knows.
+    pub(crate) fn given_up(&mut self) {
+        if !std::mem::replace(&mut self.told, true)
+            && self.shared.learns()
             && let Some(age) = self.age()
             && self.shared.delay().is_some_and(|delay| age >= delay)
         {
@@ -105,6 +90,6 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        self.failed();
+        self.given_up();
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use buttress_call::{Kind, RunningQuantile};
 use buttress_hedge::{Delay, HedgeHandle, HedgeLayer, Policy};
-use tower::{Layer, ServiceExt, service_fn};
+use tower::{Layer, Service, ServiceExt, service_fn};
 
 use crate::scripted::*;
 
@@ -100,6 +100,30 @@ async fn a_slow_call_that_was_cancelled_teaches_its_age_and_a_fast_one_nothing()
 }
 
 #[tokio::test(start_paused = true)]
+async fn while_nothing_is_known_a_cancelled_call_teaches_nothing() {
+    let inner = Scripted::new([]).otherwise(&[Hang]);
+    let (service, handle) = hedge(median(), &inner);
+    for _ in 0..20 {
+        tokio::time::timeout(SECOND, service.clone().oneshot(Ask::default())).await.unwrap_err();
+    }
+    assert_eq!(handle.delay(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_teaches_when_it_resolves_and_not_when_its_future_is_dropped() {
+    let inner = Scripted::new([&[Wait(SECOND)]]);
+    let (mut service, handle) = hedge(Policy { budget: 0.01, ..median() }, &inner);
+    service.ready().await.unwrap().call(Ask::default()).await.unwrap();
+    inner.push(&[Hang]);
+    inner.push(&[Wait(SECOND)]);
+    let mut call = service.ready().await.unwrap().call(Ask::default());
+    (&mut call).await.unwrap();
+    tokio::time::advance(60 * SECOND).await;
+    drop(call);
+    near(&handle, 2 * SECOND);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_fast_failure_teaches_nothing_and_a_slow_one_its_age() {
     let failing = |wait| [Wait(wait), fail(Kind::Invalid)];
     let inner = Scripted::new([&[Wait(SECOND)]]);
@@ -148,6 +172,7 @@ async fn what_answers_at_once_teaches_nothing() {
     let inner = Scripted::new([]);
     let (service, handle) = hedge(median(), &inner);
     for _ in 0..50 {
+        inner.push(&[Sent, Content]);
         service.clone().oneshot(Ask::default()).await.unwrap();
     }
     assert_eq!(handle.delay(), None);

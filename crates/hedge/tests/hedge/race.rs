@@ -45,8 +45,8 @@ async fn of_two_answers_at_the_same_instant_the_first_trys_counts() {
 async fn the_losers_are_dropped_before_the_caller_has_the_winners_answer() {
     for (first, hedge, winner) in [(vec![Hang], vec![], 2), (vec![Wait(2 * SECOND)], vec![Hang], 1)] {
         let inner = Scripted::new([&first, &hedge]);
-        let (service, _) = self::hedge(Policy::after(SECOND), &inner);
-        let mut call = service.oneshot(Ask::default());
+        let (mut service, _) = self::hedge(Policy::after(SECOND), &inner);
+        let mut call = service.ready().await.unwrap().call(Ask::default());
         let answer = loop {
             match poll_once(&mut call) {
                 std::task::Poll::Ready(answer) => break answer.unwrap(),
@@ -101,11 +101,22 @@ async fn any_of_several_hedges_may_win_and_all_others_are_dropped() {
     for winner in 1..=4 {
         let scripts = [1, 2, 3, 4].map(|n| if n == winner { vec![Wait(5 * SECOND)] } else { vec![Hang] });
         let inner = Scripted::new(scripts.each_ref().map(Vec::as_slice));
-        let (service, _) = hedge(Policy { max_hedges: 3, ..Policy::after(SECOND) }, &inner);
-        assert_eq!(service.oneshot(Ask::default()).await.unwrap().from, winner);
+        let (mut service, _) = hedge(Policy { max_hedges: 3, ..Policy::after(SECOND) }, &inner);
+        let mut call = service.ready().await.unwrap().call(Ask::default());
+        assert_eq!((&mut call).await.unwrap().from, winner);
+        assert_eq!(inner.alive(), 0, "though the call itself is still there");
         let events = inner.events();
         assert!((1..=4).all(|n| n == winner || events.contains(&Dropped(n))), "{events:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hedge_that_wins_while_another_fails_is_seen_in_the_same_poll() {
+    let inner = Scripted::new([&[Hang], &[Wait(3 * SECOND), fail(Kind::Quota)], &[Wait(2 * SECOND)]]);
+    let (service, _) = hedge(Policy { max_hedges: 2, ..Policy::after(SECOND) }, &inner);
+    let answer = tokio::time::timeout(60 * SECOND, service.oneshot(Ask::default())).await;
+    assert_eq!(answer.unwrap().unwrap().from, 3);
+    assert_eq!(inner.at(Resolved(3)), Some(4 * SECOND));
 }
 
 #[tokio::test(start_paused = true)]

@@ -76,6 +76,39 @@ async fn when_the_hedge_is_refused_a_failed_call_ends_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_call_whose_hedge_was_refused_gets_no_other() {
+    for refusal in [vec![fail(Kind::Rejected)], vec![Queue, Hang]] {
+        let inner = Scripted::new([&[Wait(9 * SECOND)], &refusal]);
+        let (service, handle) = hedge(Policy { max_hedges: 3, ..Policy::after(SECOND) }, &inner);
+        assert_eq!(service.oneshot(Ask::default()).await.unwrap().from, 1);
+        assert_eq!((inner.calls(), handle.snapshot().refused, handle.snapshot().sent), (2, 1, 0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hedge_that_waits_after_it_was_sent_is_not_refused() {
+    // As a retry below does, between its attempts.
+    let inner = Scripted::new([&[Hang], &[Sent, Queue, Wait(SECOND), Sent]]);
+    let (result, handle) = run(&inner).await;
+    assert_eq!((result.unwrap().from, handle.snapshot().refused), (2, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_share_of_a_half_affords_a_hedge_for_every_other_call() {
+    let inner = Scripted::new([]);
+    let (service, handle) = hedge(Policy { budget: 0.5, burst: 1.0, ..Policy::after(SECOND) }, &inner);
+    let mut sent = Vec::new();
+    for _ in 0..6 {
+        inner.push(&[Wait(2 * SECOND)]);
+        service.clone().oneshot(Ask::default()).await.unwrap();
+        inner.push(&[]);
+        service.clone().oneshot(Ask::default()).await.unwrap();
+        sent.push(handle.snapshot().sent);
+    }
+    assert_eq!((sent, handle.snapshot().throttled), ((1..=6).collect(), 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_throttled_hedge_is_dropped_and_not_queued() {
     let inner = Scripted::new([]).otherwise(&[Wait(5 * SECOND)]);
     let (service, handle) = hedge(one(), &inner);
@@ -90,9 +123,8 @@ async fn a_throttled_hedge_is_dropped_and_not_queued() {
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_sent_after_the_calls_deadline() {
-    // Late too late, late at the deadline itself, and a failure at the deadline.
-    let cases: [&[Step]; 3] =
-        [&[Wait(5 * SECOND)], &[Wait(900 * MS), Queue, Hang], &[Wait(500 * MS), fail(Kind::Server)]];
+    // Late after it, late at it, and a failure at it.
+    let cases: [&[Step]; 3] = [&[Wait(5 * SECOND)], &[Hang], &[Wait(500 * MS), fail(Kind::Server)]];
     for (steps, deadline) in cases.into_iter().zip([700 * MS, SECOND, 500 * MS]) {
         let inner = Scripted::new([steps]);
         let (service, handle) = hedge(Policy::after(SECOND), &inner);
