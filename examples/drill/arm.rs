@@ -2,10 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use buttress_breaker::{BreakerLayer, OpenFor, Policy};
+use buttress_breaker::{self as breaker, BreakerLayer, OpenFor};
 use buttress_call::BoxError;
 use buttress_failover::Failover;
+use buttress_hedge::HedgeLayer;
+use buttress_limit::{LimitLayer, Policy};
 use buttress_provider::{BufferLayer, Provider, ProviderLayer};
+use buttress_retry::RetryLayer;
 use buttress_timeout::{TimeoutLayer, Timeouts};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
@@ -84,16 +87,20 @@ fn stack(
     let mut targets = Vec::new();
     let mut breakers = Vec::new();
     for (name, address) in fleet.addresses() {
-        let breaker = BreakerLayer::new(Policy {
+        let breaker = BreakerLayer::new(breaker::Policy {
             open: OpenFor::Fixed(Duration::from_millis(500)),
             probes: 1,
-            ..Policy::default()
+            ..breaker::Policy::default()
         })?
         .name(name);
         breakers.push((name.to_owned(), breaker.handle()));
         let attempt =
             Timeouts { first_content: Some(Duration::from_millis(800).into()), ..Timeouts::attempt() };
+        // With another target to go to, a call that would have to wait for its turn goes there instead.
+        let limit = LimitLayer::new(Policy { max_waiting: 0, ..Policy::per_minute(60_000, 60_000_000) })?;
         let target = ServiceBuilder::new()
+            .layer(RetryLayer::default())
+            .layer(limit.name(name))
             .layer(breaker)
             .layer(TimeoutLayer::new(attempt)?)
             .layer(ProviderLayer::new(Provider::compatible(name, address).api_key("drill"))?)
@@ -107,5 +114,6 @@ fn stack(
     Ok(ServiceBuilder::new()
         .layer(TimeoutLayer::new(Timeouts { total: Some(DEADLINE), ..Timeouts::default() })?)
         .layer(BufferLayer::default())
+        .layer(HedgeLayer::budget(0.05)?)
         .service(failover))
 }

@@ -46,7 +46,8 @@ pub(crate) fn render(rows: &[Row], timeline: &Timeline) -> String {
     for (arm, story) in
         Arm::NAMES.iter().zip(["A alone, two retries as the vendors' SDKs", "A, then B, then C"])
     {
-        let _ = write!(page, "<br><span class=\"key\" style=\"background:var(--{arm})\"></span>{arm}: {story}");
+        let _ =
+            write!(page, "<br><span class=\"key\" style=\"background:var(--{arm})\"></span>{arm}: {story}");
     }
     page.push_str("</p>");
     let largest = |value: fn(&Row) -> Option<f64>| rows.iter().filter_map(value).fold(1.0, f64::max);
