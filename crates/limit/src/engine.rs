@@ -194,7 +194,7 @@ impl Engine {
         if let Some(until) = self.block.holds_until(self.now) {
             hold(self.paced(), Some(until));
         }
-        if self.policy.in_flight.is_some_and(|max| self.in_flight >= max) {
+        if self.is_full() {
             hold(Dimension::InFlight, None);
         }
         longest
@@ -379,6 +379,11 @@ impl Engine {
 
     pub(crate) fn in_flight(&self) -> usize {
         self.in_flight
+    }
+
+    /// Whether as many calls are in flight as may be.
+    pub(crate) fn is_full(&self) -> bool {
+        self.policy.in_flight.is_some_and(|max| self.in_flight >= max)
     }
 
     pub(crate) fn blocked(&self) -> Option<Nanos> {

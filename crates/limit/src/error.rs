@@ -78,7 +78,8 @@ impl Exceeded {
         self.waiting
     }
 
-    /// When such a call would be let through, by the estimate; `None` if never.
+    /// When such a call would be let through, by the estimate. `None` if no wait will help, or if a call in flight has to
+    /// end first.
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }

@@ -284,16 +284,20 @@ impl State {
 
     fn exceeded(&self, why: Why, need: &Need, priority: Priority) -> Exceeded {
         let (wait, on) = self.estimate(need, priority);
-        let dimension = if let Why::TooLarge(dimension) = why { dimension } else { on };
+        let (dimension, retry_after) = match why {
+            Why::TooLarge(dimension) => (dimension, None),
+            // A call has to end first, and nobody knows when one will.
+            _ if wait == 0 && self.engine.is_full() => (Dimension::InFlight, None),
+            _ => (on, Some(Duration::from_nanos(wait))),
+        };
         let reading: Reading = self.engine.reading(dimension).unwrap_or_default();
-        let never = matches!(why, Why::TooLarge(_));
         Exceeded {
             why,
             dimension,
             need: dimension.of(need),
             reading,
             waiting: self.queue.len(),
-            retry_after: (!never).then(|| Duration::from_nanos(wait)),
+            retry_after,
         }
     }
 }

@@ -75,7 +75,7 @@ impl Meter {
             Window::Sliding => Store::Log(Log::new(now)),
         };
         let mut young = Young::default();
-        young.advance(now / SECOND);
+        young.mature(now / SECOND);
         let rate = rate(per_minute);
         Meter { dimension, era, per_minute, rate, capacity, store, young, later: 0, pending: 0, refunds: 0 }
     }
@@ -108,16 +108,23 @@ impl Meter {
 
     #[inline]
     pub(crate) fn advance(&mut self, now: Nanos, slot: u64) {
-        let (rate, capacity) = (self.rate, self.capacity as f64);
-        let debit = std::mem::take(&mut self.pending) + self.young.advance(slot);
-        let refund = std::mem::take(&mut self.refunds);
+        while let Some((at, matured)) = self.young.mature(slot) {
+            self.flow(at, 0, matured);
+        }
+        let (refund, debit) = (std::mem::take(&mut self.refunds), std::mem::take(&mut self.pending));
+        self.flow(now, refund, debit);
+    }
+
+    /// Lets the time pass until `now`; what is charged then comes last, so that it is not too early.
+    #[inline]
+    fn flow(&mut self, now: Nanos, refund: u64, debit: u64) {
+        let capacity = self.capacity as f64;
         match &mut self.store {
             Store::Bucket { level, inflow, at } => {
-                let gained = now.saturating_sub(*at) as f64 * rate + refund as f64;
+                let gained = now.saturating_sub(*at) as f64 * self.rate + refund as f64;
                 *inflow += gained;
-                // Debits last: whatever their true time was, that is not too early.
                 *level = (*level + gained).min(capacity) - debit as f64;
-                *at = now;
+                *at = now.max(*at);
             }
             Store::Log(log) => {
                 log.advance(now);

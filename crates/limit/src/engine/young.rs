@@ -21,19 +21,19 @@ pub(crate) struct Young {
 }
 
 impl Young {
-    /// Lets the time pass; returns what has become a debit by it.
+    /// What becomes a debit by this second, and when it did; oldest first, until there is no more.
     #[inline]
-    pub(crate) fn advance(&mut self, slot: u64) -> u64 {
-        if slot <= self.slot {
-            return 0;
+    pub(crate) fn mature(&mut self, slot: u64) -> Option<(Nanos, u64)> {
+        while self.total > 0 && self.slot < slot {
+            self.slot += 1;
+            let matured = std::mem::take(&mut self.sums[index(self.slot)]);
+            if matured > 0 {
+                self.total -= matured;
+                return Some((self.slot * SECOND, matured));
+            }
         }
-        let mut matured = 0;
-        for passed in 1..=(slot - self.slot).min(SLOTS) {
-            matured += std::mem::take(&mut self.sums[index(self.slot + passed)]);
-        }
-        self.slot = slot;
-        self.total -= matured;
-        matured
+        self.slot = self.slot.max(slot);
+        None
     }
 
     /// Whether what was taken in that second is still a hold.
