@@ -428,7 +428,7 @@ impl Engine {
             let wanted = dimension.of(need) + dimension.count(ahead.input, charged) + meter.held();
             let missing = wanted as f64 - meter.level();
             if missing > 0.0 {
-                at_least(meter.time_for(missing), dimension);
+                at_least(meter.time_for(self.now, missing), dimension);
             }
         }
         if let Some(requests) = &self.requests {

@@ -291,14 +291,7 @@ impl State {
             _ => (on, Some(Duration::from_nanos(wait))),
         };
         let reading: Reading = self.engine.reading(dimension).unwrap_or_default();
-        Exceeded {
-            why,
-            dimension,
-            need: dimension.of(need),
-            reading,
-            waiting: self.queue.len(),
-            retry_after,
-        }
+        Exceeded { why, dimension, need: dimension.of(need), reading, waiting: self.queue.len(), retry_after }
     }
 }
 

@@ -145,16 +145,22 @@ impl Meter {
             // Not even a full bucket would do: a hold has to end, be it by becoming a debit.
             return self.young.next().map_or(Hold::Release, Hold::Until);
         }
-        Hold::Until(match &self.store {
-            Store::Bucket { .. } => now.saturating_add(self.time_for(missing)),
-            Store::Log(log) => log.until_forgotten(missing.ceil() as u64),
-        })
+        Hold::Until(now.saturating_add(self.time_for(now, missing)))
     }
 
-    /// How long so much takes to flow in.
-    pub(crate) fn time_for(&self, tokens: f64) -> Nanos {
+    /// How long it takes until there is so much more than now, if nothing else is charged.
+    pub(crate) fn time_for(&self, now: Nanos, tokens: f64) -> Nanos {
         // The cast saturates; a nanosecond more is rounding's due.
-        ((tokens.max(0.0) / self.rate) as u64).saturating_add(1)
+        let flow = |tokens: f64| ((tokens / self.rate) as u64).saturating_add(1);
+        match &self.store {
+            Store::Bucket { .. } => flow(tokens),
+            Store::Log(log) => {
+                let missing = tokens.ceil() as u64;
+                let forgotten = log.until_forgotten(missing.min(log.total())).saturating_sub(now);
+                let beyond = missing.saturating_sub(log.total());
+                forgotten.saturating_add(if beyond > 0 { flow(beyond as f64) } else { 0 })
+            }
+        }
     }
 
     /// The upstream charges `.0` at admission and `.1` at the end.
