@@ -22,7 +22,10 @@ use self::{
     cooldown::{kind_of, word},
     models::Models,
 };
-use crate::target::State;
+use crate::{
+    change::{Change, News},
+    state::State,
+};
 
 /// The longest that a hint is believed: a provider's clock may be wrong, and trying again costs one call.
 const MAX_HINT: Duration = Duration::from_secs(10 * 60);
@@ -53,11 +56,15 @@ pub(crate) struct Cooler {
     target: AtomicU64,
     probing: AtomicBool,
     models: Models,
+    name: Arc<str>,
+    news: News,
 }
 
 impl Cooler {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(name: Arc<str>, news: News) -> Self {
         Cooler {
+            name,
+            news,
             base: Instant::now(),
             target: AtomicU64::new(0),
             probing: AtomicBool::new(false),
@@ -147,9 +154,10 @@ impl Cooler {
     }
 
     fn clear(&self, seen: u64) {
-        if seen != 0 {
-            // A word that has changed since belongs to a newer failure.
-            let _ = self.target.compare_exchange(seen, 0, Ordering::Relaxed, Ordering::Relaxed);
+        // A word that has changed since belongs to a newer failure.
+        let clear = |seen| self.target.compare_exchange(seen, 0, Ordering::Relaxed, Ordering::Relaxed);
+        if seen != 0 && clear(seen).is_ok() {
+            self.news.tell(Change::Recovered(self.name.clone()));
         }
     }
 
@@ -191,16 +199,15 @@ fn millis(time: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::OnceLock;
-
     use tokio::time::advance;
 
     use super::*;
+    use crate::Target;
 
     const SECOND: Duration = Duration::from_secs(1);
 
     fn state() -> Arc<State> {
-        Arc::new(State { name: "a".into(), gate: OnceLock::new(), cooler: Cooler::new() })
+        Arc::new(State::new(0, Target::new("a", ()).settings, News::new()))
     }
 
     fn limited(hint: Duration) -> Failure {

@@ -74,6 +74,8 @@ pub enum Reason {
     Cooling(Cooldown),
     /// It was passed over: its gate lets nothing through.
     Gated,
+    /// It was passed over: it takes no more calls.
+    Drained,
     /// It was passed over: another attempt of the same call was using it.
     InUse,
     /// It was passed over: it was not ready.
@@ -97,13 +99,13 @@ impl Attempt {
         self.reason
     }
 
-    /// The kind of failure that kept it from serving, now or earlier. A gate that lets nothing through is a local
-    /// rejection; a target that was merely not reached has none.
+    /// The kind of failure that kept it from serving, now or earlier. A gate that lets nothing through
+    /// is a local rejection, and so is draining; a target that was merely not reached has none.
     pub fn kind(&self) -> Option<Kind> {
         match self.reason {
             Reason::Failed(failure) => Some(failure.kind),
             Reason::Cooling(cooldown) => Some(cooldown.kind),
-            Reason::Gated => Some(Kind::Rejected),
+            Reason::Gated | Reason::Drained => Some(Kind::Rejected),
             Reason::InUse | Reason::NotReady | Reason::NotTried => None,
         }
     }
@@ -135,6 +137,7 @@ impl fmt::Display for Reason {
                 write!(f, "cooling after {kind}, {remaining:?} left")
             }
             Reason::Gated => f.write_str("gated"),
+            Reason::Drained => f.write_str("drained"),
             Reason::InUse => f.write_str("in use by another attempt"),
             Reason::NotReady => f.write_str("not ready"),
             Reason::NotTried => f.write_str("not tried"),

@@ -12,7 +12,7 @@ use buttress_call::{BoxError, Carries, Classify};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use crate::{target::Target, tour::Tour};
+use crate::{fleet::Fleet, tour::Tour};
 
 pin_project! {
     /// The future of [`Failover`](crate::Failover).
@@ -44,8 +44,8 @@ where
     S: Service<Req>,
     C: Carries<Req>,
 {
-    pub(crate) fn new(targets: Arc<[Target<S>]>, classify: C, request: Req) -> Self {
-        ResponseFuture { attempt: Attempt::None, tour: Tour::new(targets, classify, request) }
+    pub(crate) fn new(fleet: Arc<Fleet<S>>, classify: C, request: Req) -> Self {
+        ResponseFuture { attempt: Attempt::None, tour: Tour::new(fleet, classify, request) }
     }
 }
 
@@ -72,9 +72,12 @@ where
                     None => return Poll::Ready(Err(this.tour.exhausted(false))),
                 },
                 AttemptProj::Under { way } => {
-                    let result = ready!(way.poll(cx)).map_err(Into::into);
+                    let Poll::Ready(result) = way.poll(cx) else {
+                        this.tour.waits_for_answer();
+                        return Poll::Pending;
+                    };
                     this.attempt.set(Attempt::None);
-                    result
+                    result.map_err(Into::into)
                 }
             };
             if let ControlFlow::Break(end) = this.tour.judge(result) {

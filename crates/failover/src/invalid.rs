@@ -1,8 +1,8 @@
-//! What is wrong with a list of targets.
+//! What is wrong with a target, or with a list of them.
 
 use std::{error::Error as StdError, fmt, sync::Arc};
 
-/// The rule that a list of targets breaks; its message names it.
+/// The rule that a target, or a list of targets, breaks; its message names it and the value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidTargets {
     rule: Rule,
@@ -31,7 +31,7 @@ impl fmt::Display for InvalidTargets {
             Rule::Empty => f.write_str("failover needs at least one target"),
             Rule::Unnamed(position) => write!(f, "target {} has an empty name", position + 1),
             Rule::Twice(name) => write!(f, "two targets are named {name:?}"),
-            Rule::TooMany => write!(f, "failover takes at most {} targets", crate::target::MAX_TARGETS),
+            Rule::TooMany => write!(f, "failover takes at most {} targets", crate::roster::MAX_TARGETS),
             Rule::Unknown(name) => write!(f, "no target is named {name:?}"),
             Rule::GatedTwice(name) => write!(f, "target {name:?} has a gate already"),
         }

@@ -7,21 +7,28 @@
 //! [`Targets`]: buttress_call::Targets
 //! [`gate`]: Failover::gate
 
+mod carried;
+mod change;
 mod cooling;
 mod exhausted;
+mod fleet;
 mod future;
 mod handle;
 mod invalid;
 mod log;
+mod roster;
 mod service;
+mod state;
 mod target;
 mod tour;
+mod traffic;
 mod waiting;
 
+pub use change::Change;
 pub use cooling::Cooldown;
 pub use exhausted::{Attempt, Exhausted, Reason};
 pub use future::ResponseFuture;
-pub use handle::{FailoverHandle, TargetSnapshot};
+pub use handle::{FailoverHandle, TargetSnapshot, TargetState};
 pub use invalid::InvalidTargets;
 pub use service::Failover;
-pub use target::boxed;
+pub use target::{Target, boxed};

@@ -10,21 +10,24 @@ use buttress_call::{BoxError, Carries, Classify, Http};
 use tower_service::Service;
 
 use crate::{
-    FailoverHandle, InvalidTargets, ResponseFuture,
+    Change, FailoverHandle, InvalidTargets, ResponseFuture, Target,
+    fleet::{Fleet, Shared},
     invalid::Rule,
-    target::{self, Target},
+    roster::Roster,
 };
 
 /// Sends a call to the first of several named targets that serves it.
 ///
 /// The [crate's page](crate) says how it chooses, what it takes for a failure and what the caller gets at the end.
 ///
-/// A clone is cheap (one reference count) and acts on the same targets: it sees the same cooling and the same gates.
+/// A clone is cheap (two reference counts) and acts on the same targets: it sees the same cooling and the same gates.
 /// The response type is the targets' own; the error is theirs too, or one of kind and hint with an
 /// [`Exhausted`](crate::Exhausted) as its source.
 #[must_use = "a service does nothing until it is called"]
 pub struct Failover<S, C = Http> {
-    targets: Arc<[Target<S>]>,
+    shared: Arc<Shared<S>>,
+    /// The list as this clone last saw it.
+    fleet: Arc<Fleet<S>>,
     classify: C,
 }
 
@@ -36,14 +39,27 @@ impl<S> Failover<S> {
     pub fn in_order<N: Into<Arc<str>>>(
         targets: impl IntoIterator<Item = (N, S)>,
     ) -> Result<Self, InvalidTargets> {
-        Ok(Failover { targets: target::in_order(targets)?, classify: Http })
+        Self::new(targets.into_iter().map(Target::from))
+    }
+
+    /// Targets with what is declared of them: one at least, 64 at most, each with a name of its own.
+    pub fn new(targets: impl IntoIterator<Item = Target<S>>) -> Result<Self, InvalidTargets> {
+        let shared = Shared::new(Roster::new());
+        for target in targets {
+            shared.add(target)?;
+        }
+        let fleet = shared.fleet();
+        if fleet.states.is_empty() {
+            return Err(Rule::Empty.into());
+        }
+        Ok(Failover { fleet, shared, classify: Http })
     }
 }
 
 impl<S, C> Failover<S, C> {
     /// Judges calls by `classify` instead of [`Http`]: for typed clients.
     pub fn classify<C2>(self, classify: C2) -> Failover<S, C2> {
-        Failover { targets: self.targets, classify }
+        Failover { shared: self.shared, fleet: self.fleet, classify }
     }
 
     /// Passes over the named target, without a call, while `may_pass` returns `false`.
@@ -58,29 +74,55 @@ impl<S, C> Failover<S, C> {
         name: &str,
         may_pass: impl Fn() -> bool + Send + Sync + 'static,
     ) -> Result<Self, InvalidTargets> {
-        let target = self.targets.iter().find(|target| *target.state.name == *name);
-        let target = target.ok_or_else(|| Rule::Unknown(name.into()))?;
-        let set = target.state.gate.set(Box::new(may_pass));
+        let target = self.shared.roster.find(name)?;
+        let set = target.gate.set(Box::new(may_pass));
         set.map_err(|_| Rule::GatedTwice(name.into()))?;
         Ok(self)
     }
 
-    /// Looks at the targets while they serve.
+    /// Adds a target, last in its tier, for every clone. Calls that still look for a target see it too.
+    ///
+    /// An error if there are 64 already, or if its name is empty or taken.
+    ///
+    /// ```
+    /// use buttress_failover::{Failover, Target};
+    /// # use tower::service_fn;
+    /// # use std::convert::Infallible;
+    /// # let [a, b] = [(); 2].map(|()| service_fn(|n: u32| async move { Ok::<_, Infallible>(n) }));
+    ///
+    /// let fleet = Failover::in_order([("a", a)])?;
+    /// let handle = fleet.handle();
+    /// fleet.add(Target::new("b", b))?;
+    /// handle.reorder(["b"])?;
+    /// handle.remove("a")?;
+    /// assert_eq!(&*handle.snapshot()[0].name, "b");
+    /// # Ok::<_, buttress_failover::InvalidTargets>(())
+    /// ```
+    pub fn add(&self, target: Target<S>) -> Result<(), InvalidTargets> {
+        let name = target.settings.name.clone();
+        self.shared.add(target)?;
+        self.shared.roster.news.tell(Change::Added(name));
+        Ok(())
+    }
+
+    /// Looks at the targets, and steers them, while they serve.
     pub fn handle(&self) -> FailoverHandle {
-        FailoverHandle { targets: self.targets.iter().map(|target| target.state.clone()).collect() }
+        FailoverHandle { roster: self.shared.roster.clone() }
     }
 }
 
 impl<S, C: Clone> Clone for Failover<S, C> {
     // By hand: the targets themselves are shared, not cloned, and cooling with them. No readiness is held here.
     fn clone(&self) -> Self {
-        Failover { targets: self.targets.clone(), classify: self.classify.clone() }
+        // The original of many clones may never be called itself.
+        let fleet = if self.fleet.is_latest() { self.fleet.clone() } else { self.shared.fleet() };
+        Failover { shared: self.shared.clone(), fleet, classify: self.classify.clone() }
     }
 }
 
 impl<S, C> fmt::Debug for Failover<S, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Failover").field("targets", &self.targets).finish_non_exhaustive()
+        f.debug_struct("Failover").field("targets", &self.shared.fleet()).finish_non_exhaustive()
     }
 }
 
@@ -101,6 +143,9 @@ where
     }
 
     fn call(&mut self, request: Req) -> Self::Future {
-        ResponseFuture::new(self.targets.clone(), self.classify.clone(), request)
+        if !self.fleet.is_latest() {
+            self.fleet = self.shared.fleet();
+        }
+        ResponseFuture::new(self.fleet.clone(), self.classify.clone(), request)
     }
 }

@@ -1,68 +1,80 @@
-//! The named targets, and what their clones share.
+//! A target as it is declared.
 
-use std::{
-    collections::HashSet,
-    fmt,
-    sync::{Arc, OnceLock},
-};
+use std::{fmt, sync::Arc};
 
 use buttress_call::BoxError;
 use tower::{ServiceExt, util::BoxCloneSyncService};
 use tower_service::Service;
 
-use crate::{InvalidTargets, cooling::Cooler, invalid::Rule};
+use crate::state::Gate;
 
-/// A call notes the targets it has tried in one word.
-pub(crate) const MAX_TARGETS: usize = u64::BITS as usize;
-
-pub(crate) struct Target<S> {
+/// A named target: a service, and what is declared of it.
+///
+/// The defaults: tier 0, weight 1, no gate.
+///
+/// ```
+/// use buttress_failover::{Failover, Target};
+/// # use tower::service_fn;
+/// # use std::convert::Infallible;
+/// # let [primary, second, spare] = [(); 3].map(|()| service_fn(|n: u32| async move { Ok::<_, Infallible>(n) }));
+///
+/// let fleet = Failover::new([
+///     Target::new("primary", primary).weight(3),
+///     Target::new("second", second),
+///     Target::new("spare", spare).tier(1),
+/// ])?;
+/// # Ok::<_, buttress_failover::InvalidTargets>(())
+/// ```
+#[must_use = "a target does nothing until it stands in a failover"]
+pub struct Target<S> {
     pub(crate) service: S,
-    pub(crate) state: Arc<State>,
+    pub(crate) settings: Settings,
 }
 
-/// What every clone of a failover, and every handle, knows of one target.
-pub(crate) struct State {
+/// All of a target but its service.
+pub(crate) struct Settings {
     pub(crate) name: Arc<str>,
-    pub(crate) gate: OnceLock<Gate>,
-    pub(crate) cooler: Cooler,
+    pub(crate) tier: u32,
+    pub(crate) weight: u32,
+    pub(crate) gate: Option<Gate>,
 }
 
-/// True while calls may pass.
-pub(crate) type Gate = Box<dyn Fn() -> bool + Send + Sync>;
+impl<S> Target<S> {
+    /// A target of this name.
+    pub fn new(name: impl Into<Arc<str>>, service: S) -> Self {
+        let settings = Settings { name: name.into(), tier: 0, weight: 1, gate: None };
+        Target { service, settings }
+    }
 
-impl State {
-    #[inline]
-    pub(crate) fn is_gated(&self) -> bool {
-        self.gate.get().is_some_and(|may_pass| !may_pass())
+    /// Calls go to a higher tier only when no target of a lower one can take them.
+    pub fn tier(mut self, tier: u32) -> Self {
+        self.settings.tier = tier;
+        self
+    }
+
+    /// Its share of a weighted tier's calls, beside the weights of the others.
+    pub fn weight(mut self, weight: u32) -> Self {
+        self.settings.weight = weight;
+        self
+    }
+
+    /// Passes it over while `may_pass` returns `false`, as [`Failover::gate`](crate::Failover::gate) does.
+    pub fn gate(mut self, may_pass: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        self.settings.gate = Some(Box::new(may_pass));
+        self
+    }
+}
+
+impl<N: Into<Arc<str>>, S> From<(N, S)> for Target<S> {
+    fn from((name, service): (N, S)) -> Self {
+        Target::new(name, service)
     }
 }
 
 impl<S> fmt::Debug for Target<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.state.name)
+        f.debug_struct("Target").field("name", &self.settings.name).finish_non_exhaustive()
     }
-}
-
-pub(crate) fn in_order<S, N: Into<Arc<str>>>(
-    targets: impl IntoIterator<Item = (N, S)>,
-) -> Result<Arc<[Target<S>]>, InvalidTargets> {
-    let mut names = HashSet::new();
-    let mut list = Vec::new();
-    for (position, (name, service)) in targets.into_iter().enumerate() {
-        let name = name.into();
-        if name.is_empty() {
-            return Err(Rule::Unnamed(position).into());
-        }
-        if !names.insert(name.clone()) {
-            return Err(Rule::Twice(name).into());
-        }
-        if position == MAX_TARGETS {
-            return Err(Rule::TooMany.into());
-        }
-        let state = Arc::new(State { name, gate: OnceLock::new(), cooler: Cooler::new() });
-        list.push(Target { service, state });
-    }
-    if list.is_empty() { Err(Rule::Empty.into()) } else { Ok(list.into()) }
 }
 
 /// Boxes a target, so that targets of different types can stand in one list.

@@ -5,42 +5,37 @@ mod next;
 
 use std::sync::Arc;
 
-use buttress_call::{Carries, InUse, Shape, Targets};
+use buttress_call::{Carries, InUse};
 use tokio::time::Instant;
 
 use crate::{
-    Cooldown,
-    cooling::{Look, Probe, Seen},
+    carried::{Carried, Rank},
+    cooling::{Probe, Seen},
+    fleet::Fleet,
     log::Log,
-    target::{State, Target},
+    state::State,
     waiting::Waiting,
 };
 
 /// The state of one call. Everything boxed is there only once something has gone wrong, or runs beside.
 pub(crate) struct Tour<S, C, Req> {
-    targets: Arc<[Target<S>]>,
+    fleet: Arc<Fleet<S>>,
     classify: C,
     /// Gone once the last target has it.
     request: Option<Req>,
     carried: Carried,
-    /// One bit for each target that was called, or failed to become ready.
+    /// The bits of the targets that were called, or failed to become ready.
     tried: u64,
     /// The bits of those that were passed over for the current one because they were not ready.
     unready: u64,
+    /// The place in the fleet of the attempt's target; the fleet is replaced only between attempts.
     current: usize,
     sent: bool,
+    /// Since when the attempt is pending: it counts among its target's calls in flight.
+    since: Option<Instant>,
     held: Option<Box<Held>>,
     waiting: Option<Box<Waiting<S>>>,
     log: Option<Box<Log>>,
-}
-
-/// What the request's `Call` said when the call began.
-#[derive(Default)]
-struct Carried {
-    deadline: Option<Instant>,
-    shape: Option<Arc<Shape>>,
-    targets: Option<Targets>,
-    another_can_serve: bool,
 }
 
 /// What an attempt holds until its future is gone.
@@ -50,28 +45,14 @@ struct Held {
     _in_use: Option<InUse>,
 }
 
-/// How a target that was not tried yet stands to a call: the better rank is tried first.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Rank {
-    Free,
-    InUse,
-    Cooling(Cooldown),
-    Gated,
-}
-
 impl<S, C, Req> Tour<S, C, Req>
 where
     C: Carries<Req>,
 {
-    pub(crate) fn new(targets: Arc<[Target<S>]>, classify: C, request: Req) -> Self {
-        let carried = classify.call(&request).map_or_else(Carried::default, |call| Carried {
-            deadline: call.deadline(),
-            shape: call.shape().cloned(),
-            targets: call.targets().cloned(),
-            another_can_serve: call.another_can_serve(),
-        });
+    pub(crate) fn new(fleet: Arc<Fleet<S>>, classify: C, request: Req) -> Self {
+        let carried = classify.call(&request).map_or_else(Carried::default, Carried::of);
         Tour {
-            targets,
+            fleet,
             classify,
             request: Some(request),
             carried,
@@ -79,6 +60,7 @@ where
             unready: 0,
             current: 0,
             sent: false,
+            since: None,
             held: None,
             waiting: None,
             log: None,
@@ -88,33 +70,35 @@ where
 
 impl<S, C, Req> Tour<S, C, Req> {
     fn rank(&self, index: usize) -> Rank {
-        let state = &self.targets[index].state;
-        if state.is_gated() {
-            Rank::Gated
-        } else if let Look::Cooling(cooldown) = state.cooler.look(state.cooler.seen(self.model())) {
-            Rank::Cooling(cooldown)
-        } else if self.carried.targets.as_ref().is_some_and(|targets| targets.in_use(&state.name)) {
-            Rank::InUse
-        } else {
-            Rank::Free
-        }
+        self.carried.rank(&self.fleet.states[index])
     }
 
     /// Not tried, and not waited for already.
     fn is_candidate(&self, index: usize) -> bool {
         let waited_for = self.waiting.as_ref().map_or(0, |waiting| waiting.mask());
-        (self.tried | waited_for) & 1 << index == 0
+        (self.tried | waited_for) & self.fleet.states[index].bit() == 0
+    }
+
+    /// The places of the candidates.
+    fn candidates(&self) -> impl Iterator<Item = usize> {
+        (0..self.fleet.states.len()).filter(|index| self.is_candidate(*index))
     }
 
     fn upstream_failed(&self) -> bool {
         self.log.as_ref().is_some_and(|log| log.upstream_failed())
     }
 
-    fn state(&self) -> &State {
-        &self.targets[self.current].state
+    fn state(&self) -> &Arc<State> {
+        &self.fleet.states[self.current]
     }
+}
 
-    fn model(&self) -> Option<&Arc<str>> {
-        self.carried.shape.as_ref()?.model.as_ref()
+impl<S, C, Req> Drop for Tour<S, C, Req> {
+    // The attempt's future is gone by now.
+    fn drop(&mut self) {
+        if let Some(since) = self.since.take() {
+            self.state().traffic.given_up(since.elapsed());
+            self.state().left();
+        }
     }
 }

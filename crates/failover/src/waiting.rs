@@ -2,6 +2,7 @@
 
 use std::{
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -10,10 +11,12 @@ use buttress_call::BoxError;
 use tokio::time::{Sleep, sleep};
 use tower_service::Service;
 
+use crate::{change::News, state::State};
+
 /// A target, and whether it is taken though it is out of service.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Place {
-    pub(crate) index: usize,
+    pub(crate) state: Arc<State>,
     pub(crate) last_resort: bool,
 }
 
@@ -22,11 +25,13 @@ pub(crate) struct Waiting<S> {
     clones: Vec<(Place, S)>,
     /// When the next cooling target may serve again: it may be ready before those that are waited for.
     cooled: Option<Pin<Box<Sleep>>>,
+    /// When a target was added, removed, drained, or is back in service.
+    changed: Option<Pin<Box<dyn Future<Output = ()> + Send + Sync>>>,
 }
 
 impl<S> Default for Waiting<S> {
     fn default() -> Self {
-        Waiting { clones: Vec::new(), cooled: None }
+        Waiting { clones: Vec::new(), cooled: None, changed: None }
     }
 }
 
@@ -39,14 +44,22 @@ impl<S> Waiting<S> {
         self.clones.is_empty()
     }
 
-    /// One bit for each target that is waited for.
-    pub(crate) fn mask(&self) -> u64 {
-        self.clones.iter().fold(0, |mask, (place, _)| mask | 1 << place.index)
+    pub(crate) fn retain(&mut self, keep: impl Fn(&Place) -> bool) {
+        self.clones.retain(|(place, _)| keep(place));
     }
 
-    /// Wakes after this time too. Ready if it is over already.
-    pub(crate) fn arm(&mut self, time: Option<Duration>, cx: &mut Context<'_>) -> Poll<()> {
+    /// The bits of the targets that are waited for.
+    pub(crate) fn mask(&self) -> u64 {
+        self.clones.iter().fold(0, |mask, (place, _)| mask | place.state.bit())
+    }
+
+    /// Wakes after this time too, and at any news. Ready if the time is over already.
+    pub(crate) fn arm(&mut self, time: Option<Duration>, news: &News, cx: &mut Context<'_>) -> Poll<()> {
+        let mut news = news.watch();
+        let changed = self.changed.insert(Box::pin(async move { _ = news.changed().await }));
         self.cooled = time.map(|time| Box::pin(sleep(time)));
+        // No news can have come in between: this only registers the waker.
+        _ = changed.as_mut().poll(cx);
         self.cooled.as_mut().map_or(Poll::Pending, |cooled| cooled.as_mut().poll(cx))
     }
 
@@ -63,6 +76,12 @@ impl<S> Waiting<S> {
             }
         }
         let cooled = self.cooled.as_mut().is_some_and(|cooled| cooled.as_mut().poll(cx).is_ready());
-        if cooled || self.clones.is_empty() { Poll::Ready(None) } else { Poll::Pending }
+        let changed = self.changed.as_mut().is_some_and(|changed| changed.as_mut().poll(cx).is_ready());
+        if !cooled && !changed && !self.clones.is_empty() {
+            return Poll::Pending;
+        }
+        // Who looks again may make news itself, and must not wake itself by it.
+        (self.cooled, self.changed) = (None, None);
+        Poll::Ready(None)
     }
 }

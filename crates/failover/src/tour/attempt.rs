@@ -1,15 +1,15 @@
 //! One attempt, and what its result means for the call.
 
-use std::ops::ControlFlow;
+use std::{ops::ControlFlow, sync::Arc, time::Duration};
 
-use buttress_call::{BoxError, Carries, Cause, Classify, Failure, Kind, Outcome, Usage, Verdict};
+use buttress_call::{BoxError, Carries, Cause, Classify, Completion, Failure, Kind, Outcome, Usage, Verdict};
 use tokio::time::Instant;
 use tower_service::Service;
 
 use super::{Rank, Tour};
 use crate::{
     exhausted::{Attempt, Reason},
-    target::MAX_TARGETS,
+    state::Flowing,
 };
 
 impl<S, C, Req> Tour<S, C, Req> {
@@ -35,7 +35,8 @@ impl<S, C, Req> Tour<S, C, Req> {
             call.begin_attempt(Cause::Failover);
         }
         self.sent = true;
-        let is_last = self.tried == u64::MAX >> (MAX_TARGETS - self.targets.len());
+        // A target that is added later finds no request, and is not tried.
+        let is_last = self.fleet.all & !self.tried == 0;
         let request = if is_last { self.request.take() } else { self.request.clone() };
         let mut request = request.expect("only the last target takes the request, and each is tried once");
         if let Some(call) = self.classify.call_mut(&mut request) {
@@ -44,30 +45,71 @@ impl<S, C, Req> Tour<S, C, Req> {
         readied.call(request)
     }
 
+    /// The attempt did not resolve at its first poll: now it is seen in flight, and its time counts.
+    #[inline]
+    pub(crate) fn waits_for_answer(&mut self) {
+        if self.since.is_none() {
+            self.since = Some(Instant::now());
+            self.state().traffic.enter();
+        }
+    }
+
     /// Whether the current target's result is the call's; if not, it is noted, and the call goes on.
     #[inline]
     pub(crate) fn judge<Res>(&mut self, result: Result<Res, BoxError>) -> ControlFlow<Result<Res, BoxError>>
     where
         C: Classify<Res>,
     {
+        let time = self.since.map(|since| since.elapsed());
         let served = match self.classify.classify(result.as_ref()) {
-            Verdict::Pending(_) => true,
+            Verdict::Pending(completion) => {
+                self.flows(completion, time);
+                true
+            }
             Verdict::Ended(ended) => match ended.outcome {
                 Outcome::Failure(failure) => return self.failed(result, failure, ended.usage),
-                outcome => outcome.is_success(),
+                outcome => {
+                    let served = outcome.is_success();
+                    if served {
+                        self.state().traffic.succeeded(time);
+                    }
+                    served
+                }
             },
         };
+        self.leave();
         if self.held.is_some() {
             self.release(served);
         }
         ControlFlow::Break(result)
     }
 
+    /// The answer is the caller's, but the target works on it until it ends.
+    fn flows(&self, completion: &Completion, time: Option<Duration>) {
+        let first_content = completion.progress().time_to_first_content();
+        self.state().traffic.succeeded(first_content.or(time));
+        if completion.ended().is_some_and(|ended| ended.outcome.is_success()) {
+            return;
+        }
+        let flowing = Flowing::new(self.state());
+        completion.on_end(move |ended| {
+            if let Outcome::Failure(failure) = ended.outcome {
+                flowing.state.traffic.failed(failure.kind);
+            }
+        });
+    }
+
+    fn leave(&mut self) {
+        if self.since.take().is_some() {
+            self.state().left();
+        }
+    }
+
     #[cold]
     fn release(&mut self, served: bool) {
         let held = self.held.take();
         if let (Some(held), true) = (held, served) {
-            self.state().cooler.recovered(held.seen, self.model());
+            self.state().cooler.recovered(held.seen, self.carried.model());
         }
     }
 
@@ -79,12 +121,14 @@ impl<S, C, Req> Tour<S, C, Req> {
         usage: Option<Usage>,
     ) -> ControlFlow<Result<Res, BoxError>> {
         let state = self.state();
-        if let Some(time) = state.cooler.cool(failure, self.model()) {
+        state.traffic.failed(failure.kind);
+        if let Some(time) = state.cool(failure, self.carried.model()) {
             tracing::info!(name = &*state.name, kind = failure.kind.as_str(), ?time, "target cools");
         }
+        self.leave();
         // After it has cooled: who takes the probe's slot next must see that.
         self.held = None;
-        if !failure.kind.fails_over() || self.targets.len() == 1 {
+        if !failure.kind.fails_over() || self.fleet.states.len() == 1 {
             return ControlFlow::Break(result);
         }
         let name = self.state().name.clone();
@@ -102,31 +146,40 @@ impl<S, C, Req> Tour<S, C, Req> {
 
     pub(crate) fn exhausted(&mut self, out_of_time: bool) -> BoxError {
         let log = self.log.take().unwrap_or_default();
-        let others = (0..self.targets.len()).filter(|index| self.is_candidate(*index));
+        let others = self.candidates();
         let others =
-            others.map(|index| Attempt::new(self.targets[index].state.name.clone(), self.reason(index)));
+            others.map(|index| Attempt::new(self.fleet.states[index].name.clone(), self.reason(index)));
         log.exhausted(others, out_of_time).into()
     }
 
     fn reason(&self, index: usize) -> Reason {
         match self.rank(index) {
+            Rank::Drained => Reason::Drained,
             Rank::Gated => Reason::Gated,
             Rank::Cooling(cooldown) => Reason::Cooling(cooldown),
             Rank::InUse => Reason::InUse,
-            Rank::Free if self.unready & 1 << index != 0 => Reason::NotReady,
+            Rank::Free if self.unready & self.fleet.states[index].bit() != 0 => Reason::NotReady,
             Rank::Free => Reason::NotTried,
         }
     }
 
     /// Whether a target is free that was ready, or not asked, when the current one was chosen.
     fn another_can_serve(&self) -> bool {
-        (0..self.targets.len())
-            .any(|index| (self.tried | self.unready) & 1 << index == 0 && self.rank(index) == Rank::Free)
+        let passed = self.tried | self.unready;
+        self.fleet.states.iter().any(|state| passed & state.bit() == 0 && self.is_free(state))
     }
 
-    fn anyone_is_left(&self) -> bool {
-        (0..self.targets.len()).any(|index| {
-            self.is_candidate(index) && (!self.upstream_failed() || self.rank(index) == Rank::Free)
-        })
+    fn is_free(&self, state: &Arc<crate::state::State>) -> bool {
+        self.carried.rank(state) == Rank::Free
+    }
+
+    fn anyone_is_left(&mut self) -> bool {
+        self.refresh();
+        self.request.is_some()
+            && self.candidates().any(|index| match self.rank(index) {
+                Rank::Free => true,
+                Rank::Drained => false,
+                _ => !self.upstream_failed(),
+            })
     }
 }

@@ -26,23 +26,48 @@ impl<S, C, Req> Tour<S, C, Req> {
             if let Some(waiting) = &mut self.waiting {
                 match waiting.poll(cx) {
                     Poll::Pending => return Poll::Pending,
-                    Poll::Ready(Some((place, readied))) => match self.enter(place, readied) {
+                    Poll::Ready(Some((place, readied))) => match self.enter(&place, readied) {
                         Some(readied) => return Poll::Ready(Some(readied)),
                         None => continue,
                     },
-                    Poll::Ready(None) if waiting.is_empty() => self.waiting = None,
-                    Poll::Ready(None) => {}
+                    Poll::Ready(None) => self.look_again(),
                 }
             }
+            self.refresh();
             if let Poll::Ready(found) = self.survey(cx) {
                 return Poll::Ready(found);
             }
             // What waits for its probe has no time left, and nothing that would wake.
             let soonest = self.cooling().map(|(_, remaining)| remaining).filter(|left| !left.is_zero()).min();
             if let Some(waiting) = &mut self.waiting
-                && waiting.arm(soonest, cx).is_pending()
+                && waiting.arm(soonest, &self.fleet.roster.news, cx).is_pending()
             {
-                return Poll::Pending;
+                // The list may have changed before the wait was armed.
+                if !self.fleet.is_replaced() {
+                    return Poll::Pending;
+                }
+                self.look_again();
+            }
+        }
+    }
+
+    /// Takes the latest list of targets, if this call may still choose from it.
+    #[inline]
+    pub(super) fn refresh(&mut self) {
+        if !self.fleet.is_latest()
+            && let Some(latest) = self.fleet.latest()
+        {
+            self.fleet = latest;
+        }
+    }
+
+    /// Something has changed: what is drained or removed is waited for no longer.
+    #[cold]
+    fn look_again(&mut self) {
+        if let Some(waiting) = &mut self.waiting {
+            waiting.retain(|place| !place.state.is_drained());
+            if waiting.is_empty() {
+                self.waiting = None;
             }
         }
     }
@@ -55,10 +80,10 @@ impl<S, C, Req> Tour<S, C, Req> {
         S::Error: Into<BoxError>,
     {
         for rank in [Rank::Free, Rank::InUse] {
-            for index in 0..self.targets.len() {
+            for index in 0..self.fleet.states.len() {
                 if self.is_candidate(index)
                     && self.rank(index) == rank
-                    && let Some(readied) = self.poll_one(Place { index, last_resort: false }, cx)
+                    && let Some(readied) = self.poll_one(index, false, cx)
                 {
                     return Poll::Ready(Some(readied));
                 }
@@ -72,42 +97,62 @@ impl<S, C, Req> Tour<S, C, Req> {
             }
         }
         let soonest = self.cooling().min_by_key(|(_, remaining)| *remaining).map(|(index, _)| index);
-        let first = || (0..self.targets.len()).find(|index| self.is_candidate(*index));
+        let first = || self.candidates().find(|index| self.rank(*index) != Rank::Drained);
         let Some(index) = soonest.or_else(first) else { return Poll::Ready(None) };
-        match self.poll_one(Place { index, last_resort: true }, cx) {
+        match self.poll_one(index, true, cx) {
             Some(readied) => Poll::Ready(Some(readied)),
             None => Poll::Pending,
         }
     }
 
     /// Nothing, if the target is not ready, or if another call has its probe.
-    fn poll_one(&mut self, place: Place, cx: &mut Context<'_>) -> Option<Result<S, BoxError>>
+    fn poll_one(
+        &mut self,
+        index: usize,
+        last_resort: bool,
+        cx: &mut Context<'_>,
+    ) -> Option<Result<S, BoxError>>
     where
         S: Service<Req> + Clone,
         S::Error: Into<BoxError>,
     {
-        let mut clone = self.targets[place.index].service.clone();
+        let mut clone = self.fleet.service(index).clone();
         match clone.poll_ready(cx) {
-            Poll::Ready(result) => self.enter(place, result.map(|()| clone).map_err(Into::into)),
+            Poll::Ready(result) => self.take(index, last_resort, result.map(|()| clone).map_err(Into::into)),
             Poll::Pending => {
-                self.waiting.get_or_insert_default().push(place, clone);
+                let state = self.fleet.states[index].clone();
+                self.waiting.get_or_insert_default().push(Place { state, last_resort }, clone);
                 None
             }
         }
     }
 
+    /// A target that was waited for; nothing, if it was removed meanwhile.
+    #[cold]
+    fn enter(&mut self, place: &Place, readied: Result<S, BoxError>) -> Option<Result<S, BoxError>> {
+        let index = self.fleet.index_of(&place.state)?;
+        self.take(index, place.last_resort, readied)
+    }
+
     /// Makes a target the current one and takes what its attempt holds; nothing, if it is out of service after all.
     #[inline]
-    fn enter(&mut self, place: Place, readied: Result<S, BoxError>) -> Option<Result<S, BoxError>> {
-        let index = place.index;
+    fn take(
+        &mut self,
+        index: usize,
+        last_resort: bool,
+        readied: Result<S, BoxError>,
+    ) -> Option<Result<S, BoxError>> {
+        let state = &self.fleet.states[index];
         if readied.is_ok() {
-            let seen = self.targets[index].state.cooler.seen(self.model());
-            if (seen.any() || self.carried.targets.is_some()) && !self.hold(place, seen) {
+            let seen = state.cooler.seen(self.carried.model());
+            if state.is_drained()
+                || (seen.any() || self.carried.targets.is_some()) && !self.hold(index, last_resort, seen)
+            {
                 return None;
             }
         }
         self.current = index;
-        self.tried |= 1 << index;
+        self.tried |= self.fleet.states[index].bit();
         // The other clones go, so that they park nothing.
         self.unready = self.waiting.take().map_or(0, |waiting| waiting.mask());
         Some(readied)
@@ -115,8 +160,8 @@ impl<S, C, Req> Tour<S, C, Req> {
 
     /// Takes the probe of a target that waits for one, and marks the target as in use if somebody asks for that.
     #[cold]
-    fn hold(&mut self, Place { index, last_resort }: Place, seen: Seen) -> bool {
-        let state = &self.targets[index].state;
+    fn hold(&mut self, index: usize, last_resort: bool, seen: Seen) -> bool {
+        let state = &self.fleet.states[index];
         let (in_service, probe) = match state.cooler.look(seen) {
             Look::InService => (true, None),
             Look::Probe => (false, Probe::take(state, seen)),
@@ -132,8 +177,7 @@ impl<S, C, Req> Tour<S, C, Req> {
 
     /// The candidates that cool, with the time left.
     fn cooling(&self) -> impl Iterator<Item = (usize, Duration)> {
-        let candidates = (0..self.targets.len()).filter(|index| self.is_candidate(*index));
-        candidates.filter_map(|index| match self.rank(index) {
+        self.candidates().filter_map(|index| match self.rank(index) {
             Rank::Cooling(cooldown) => Some((index, cooldown.remaining)),
             _ => None,
         })

@@ -4,10 +4,12 @@
 
 mod calls;
 mod cancelled;
+mod control;
 mod cooling;
 mod gates;
 mod property;
 mod readiness;
 mod scripted;
 mod tour;
+mod traffic;
 mod typed;

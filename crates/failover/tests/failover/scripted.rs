@@ -15,7 +15,7 @@ use buttress_call::{
     BoxError, Call, ClassifyFn, Error, Failure, Kind, Origin, Outcome, Shape, WithCall, classify_fn, failure,
     with_call,
 };
-use buttress_failover::{Exhausted, Failover};
+use buttress_failover::{Exhausted, Failover, Target};
 use tower::ServiceExt;
 use tower_service::Service;
 
@@ -189,7 +189,11 @@ impl Scripted {
 
     /// Clones besides the test's and the failover's own.
     pub(crate) fn spare_clones(&self) -> usize {
-        self.shared.clones.load(SeqCst) - 2
+        self.clones().saturating_sub(2)
+    }
+
+    pub(crate) fn clones(&self) -> usize {
+        self.shared.clones.load(SeqCst)
     }
 
     pub(crate) fn attempts_under_way(&self) -> usize {
@@ -284,9 +288,16 @@ pub(crate) type Fleet = Failover<Scripted, Judge>;
 
 pub(crate) fn fleet<const N: usize>(targets: [&Scripted; N]) -> Fleet {
     let named = targets.map(|target| (target.shared.name, target.clone()));
+    Failover::in_order(named).unwrap().classify(judging())
+}
+
+pub(crate) fn of<const N: usize>(targets: [Target<Scripted>; N]) -> Fleet {
+    Failover::new(targets).unwrap().classify(judging())
+}
+
+pub(crate) fn judging() -> Judge {
     let judge: fn(Result<&Answer, &BoxError>) -> Outcome = judge;
-    let classify = with_call(classify_fn(judge), |ask: &Ask| &ask.call, |ask| &mut ask.call);
-    Failover::in_order(named).unwrap().classify(classify)
+    with_call(classify_fn(judge), |ask: &Ask| &ask.call, |ask| &mut ask.call)
 }
 
 /// One call; the name of the target that answered.

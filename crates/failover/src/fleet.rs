@@ -1,0 +1,119 @@
+//! The list of targets with their services, replaced as a whole when the roster changes.
+//!
+//! A call keeps the list that it began with, so what runs is never disturbed, and takes the latest before each further
+//! step. Every clone of a failover holds a list of its own: while nothing changes, a call takes no lock.
+
+use std::{
+    fmt,
+    sync::{Arc, PoisonError, RwLock, Weak},
+};
+
+use crate::{InvalidTargets, Target, roster::Roster, state::State};
+
+/// The targets at one moment.
+pub(crate) struct Fleet<S> {
+    version: u64,
+    pub(crate) states: Box<[Arc<State>]>,
+    services: Box<[Arc<S>]>,
+    /// The bits of all.
+    pub(crate) all: u64,
+    pub(crate) roster: Arc<Roster>,
+    home: Weak<Shared<S>>,
+}
+
+/// What the clones of a failover share.
+pub(crate) struct Shared<S> {
+    pub(crate) roster: Arc<Roster>,
+    fleet: RwLock<Arc<Fleet<S>>>,
+}
+
+impl<S> Shared<S> {
+    pub(crate) fn new(roster: Arc<Roster>) -> Arc<Shared<S>> {
+        Arc::new_cyclic(|home| {
+            let fleet = Fleet::new(&roster, home.clone(), 0, Vec::new());
+            Shared { roster, fleet: RwLock::new(Arc::new(fleet)) }
+        })
+    }
+
+    pub(crate) fn fleet(&self) -> Arc<Fleet<S>> {
+        let fleet = self.fleet.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if fleet.is_latest() { fleet } else { self.rebuild(|_| Ok(None)).unwrap_or(fleet) }
+    }
+
+    pub(crate) fn add(&self, target: Target<S>) -> Result<(), InvalidTargets> {
+        let Target { service, settings } = target;
+        let service = Arc::new(service);
+        self.rebuild(|roster| Ok(Some((roster.add(settings)?, service)))).map(drop)
+    }
+
+    /// Gives the targets of the roster their services. Dropping a service is the user's code, hence outside the lock.
+    fn rebuild(
+        &self,
+        new: impl FnOnce(&Roster) -> Result<Option<(Arc<State>, Arc<S>)>, InvalidTargets>,
+    ) -> Result<Arc<Fleet<S>>, InvalidTargets> {
+        let mut cell = self.fleet.write().unwrap_or_else(PoisonError::into_inner);
+        let new = new(&self.roster)?;
+        let (version, states) = self.roster.list();
+        let member = |state: Arc<State>| {
+            let new = new.as_ref().filter(|(new, _)| Arc::ptr_eq(new, &state)).map(|(_, service)| service);
+            // A target without a service here was added to another failover of the same layer.
+            let service = new.or_else(|| cell.service_of(&state))?.clone();
+            Some((state, service))
+        };
+        let members = states.into_iter().filter_map(member).collect();
+        let fleet = Arc::new(Fleet::new(&self.roster, cell.home.clone(), version, members));
+        let old = std::mem::replace(&mut *cell, fleet.clone());
+        drop(cell);
+        drop(old);
+        Ok(fleet)
+    }
+}
+
+impl<S> Fleet<S> {
+    fn new(
+        roster: &Arc<Roster>,
+        home: Weak<Shared<S>>,
+        version: u64,
+        members: Vec<(Arc<State>, Arc<S>)>,
+    ) -> Self {
+        let all = members.iter().fold(0, |all, (state, _)| all | state.bit());
+        let (states, services): (Vec<_>, Vec<_>) = members.into_iter().unzip();
+        let (states, services) = (states.into(), services.into());
+        Fleet { version, states, services, all, roster: roster.clone(), home }
+    }
+
+    #[inline]
+    pub(crate) fn is_latest(&self) -> bool {
+        self.version == self.roster.version()
+    }
+
+    /// Whether there is a later list to be had. When the last clone of the failover is gone, nobody has one.
+    #[inline]
+    pub(crate) fn is_replaced(&self) -> bool {
+        !self.is_latest() && self.home.strong_count() > 0
+    }
+
+    #[cold]
+    pub(crate) fn latest(&self) -> Option<Arc<Fleet<S>>> {
+        Some(self.home.upgrade()?.fleet())
+    }
+
+    #[inline]
+    pub(crate) fn service(&self, index: usize) -> &S {
+        &self.services[index]
+    }
+
+    pub(crate) fn index_of(&self, state: &Arc<State>) -> Option<usize> {
+        self.states.iter().position(|known| Arc::ptr_eq(known, state))
+    }
+
+    fn service_of(&self, state: &Arc<State>) -> Option<&Arc<S>> {
+        Some(&self.services[self.index_of(state)?])
+    }
+}
+
+impl<S> fmt::Debug for Fleet<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.states.iter().map(|state| &state.name)).finish()
+    }
+}

@@ -1,0 +1,110 @@
+//! What every clone of a failover, and every handle, knows of one target.
+
+use std::{
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use buttress_call::{Failure, Kind};
+
+use crate::{
+    change::{Change, News},
+    cooling::Cooler,
+    target::Settings,
+    traffic::Traffic,
+};
+
+pub(crate) struct State {
+    pub(crate) name: Arc<str>,
+    /// Its bit in the words of a call; no two targets of one failover share it.
+    pub(crate) slot: u32,
+    pub(crate) gate: OnceLock<Gate>,
+    pub(crate) cooler: Cooler,
+    pub(crate) traffic: Traffic,
+    pub(crate) tier: AtomicU32,
+    pub(crate) weight: AtomicU32,
+    /// It takes no more calls: drained, or removed.
+    drained: AtomicBool,
+    news: News,
+}
+
+/// True while calls may pass.
+pub(crate) type Gate = Box<dyn Fn() -> bool + Send + Sync>;
+
+impl State {
+    pub(crate) fn new(slot: u32, settings: Settings, news: News) -> Self {
+        let name = settings.name;
+        State {
+            cooler: Cooler::new(name.clone(), news.clone()),
+            name,
+            slot,
+            gate: settings.gate.map_or_else(OnceLock::new, OnceLock::from),
+            traffic: Traffic::new(),
+            tier: AtomicU32::new(settings.tier),
+            weight: AtomicU32::new(settings.weight),
+            drained: AtomicBool::new(false),
+            news,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn bit(&self) -> u64 {
+        1 << self.slot
+    }
+
+    #[inline]
+    pub(crate) fn is_gated(&self) -> bool {
+        self.gate.get().is_some_and(|may_pass| !may_pass())
+    }
+
+    #[inline]
+    pub(crate) fn is_drained(&self) -> bool {
+        self.drained.load(Relaxed)
+    }
+
+    /// Whether that changed anything.
+    pub(crate) fn drain(&self, drained: bool) -> bool {
+        self.drained.swap(drained, Relaxed) != drained
+    }
+
+    pub(crate) fn cool(&self, failure: Failure, model: Option<&Arc<str>>) -> Option<Duration> {
+        let time = self.cooler.cool(failure, model)?;
+        if failure.kind != Kind::NotFound {
+            let cooldown = crate::Cooldown { kind: failure.kind, remaining: time };
+            self.tell(|name| Change::Cooling(name, cooldown));
+        }
+        Some(time)
+    }
+
+    /// One of its calls has ended.
+    pub(crate) fn left(&self) {
+        if self.traffic.leave() == 0 && self.is_drained() {
+            self.tell(Change::Idle);
+        }
+    }
+
+    pub(crate) fn tell(&self, change: impl FnOnce(Arc<str>) -> Change) {
+        self.news.tell(change(self.name.clone()));
+    }
+}
+
+/// A call that a target still serves after its future resolved: an answer that flows.
+pub(crate) struct Flowing {
+    pub(crate) state: Arc<State>,
+}
+
+impl Flowing {
+    pub(crate) fn new(state: &Arc<State>) -> Self {
+        state.traffic.enter();
+        Flowing { state: state.clone() }
+    }
+}
+
+impl Drop for Flowing {
+    fn drop(&mut self) {
+        self.state.left();
+    }
+}

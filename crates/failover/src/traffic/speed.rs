@@ -1,0 +1,98 @@
+//! Time to first content, as a peak that fades.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::Duration,
+};
+
+use super::{decay, pack, unpack};
+
+/// Finagle's and tower's `PeakEWMA` decay.
+const DECAY_SECONDS: f64 = 10.0;
+
+/// A slower sample is believed at once, a faster one little by little, and no news is good news: the estimate falls
+/// while nobody asks, so that a target that was slow is tried again.
+///
+/// One word: microseconds (71 minutes at most) over ticks. Zero: no sample yet.
+#[derive(Default)]
+pub(super) struct Speed {
+    word: AtomicU64,
+}
+
+impl Speed {
+    pub(super) fn record(&self, sample: Duration, now: u32) {
+        self.update(|word| {
+            let (known, at) = unpack(word);
+            let sample = micros(sample);
+            let fading = f64::from(known) - f64::from(sample);
+            let left = if word == 0 { 0.0 } else { fading.max(0.0) * decay(at, now, DECAY_SECONDS) };
+            Some(pack(sample.saturating_add(left as u32), now))
+        });
+    }
+
+    /// A sample that is only known to be this long at least.
+    pub(super) fn at_least(&self, sample: Duration, now: u32) {
+        self.update(|word| {
+            let sample = micros(sample);
+            (sample > faded(word, now)).then(|| pack(sample, now))
+        });
+    }
+
+    pub(super) fn get(&self, now: impl FnOnce() -> u32) -> Option<Duration> {
+        let word = self.word.load(Relaxed);
+        (word != 0).then(|| Duration::from_micros(u64::from(faded(word, now()))))
+    }
+
+    fn update(&self, next: impl Fn(u64) -> Option<u64>) {
+        // An update that was not made is told by its absence.
+        let _ = self.word.fetch_update(Relaxed, Relaxed, next);
+    }
+}
+
+fn faded(word: u64, now: u32) -> u32 {
+    let (known, at) = unpack(word);
+    (f64::from(known) * decay(at, now, DECAY_SECONDS)) as u32
+}
+
+/// At least one, so that a word with a sample is never zero.
+fn micros(time: Duration) -> u32 {
+    u32::try_from(time.as_micros()).unwrap_or(u32::MAX).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn a_slow_sample_is_believed_at_once_and_a_fast_one_in_ten_seconds_or_so() {
+        let speed = Speed::default();
+        speed.record(ms(500), 1);
+        speed.record(ms(4000), 1);
+        assert_eq!(speed.get(|| 1), Some(ms(4000)));
+        speed.record(ms(500), 1001);
+        let after = speed.get(|| 1001).unwrap();
+        assert!((ms(1700)..ms(1900)).contains(&after), "{after:?}");
+    }
+
+    #[test]
+    fn without_samples_the_estimate_fades() {
+        let speed = Speed::default();
+        assert_eq!(speed.get(|| 0), None);
+        speed.record(ms(4000), 1);
+        assert!(speed.get(|| 3001).unwrap() < ms(200));
+    }
+
+    #[test]
+    fn a_call_that_was_given_up_never_makes_a_target_look_faster() {
+        let speed = Speed::default();
+        speed.record(ms(4000), 1);
+        speed.at_least(ms(100), 2);
+        assert!(speed.get(|| 2).unwrap() > ms(3990));
+        speed.at_least(ms(9000), 2);
+        assert_eq!(speed.get(|| 2), Some(ms(9000)));
+    }
+}
