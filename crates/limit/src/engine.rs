@@ -4,9 +4,12 @@
 //! no time.
 
 pub(crate) mod block;
+mod change;
 pub(crate) mod dimension;
 pub(crate) mod gcra;
+mod headers;
 pub(crate) mod log;
+mod look;
 pub(crate) mod meter;
 pub(crate) mod need;
 pub(crate) mod ramp;
@@ -15,7 +18,7 @@ pub(crate) mod young;
 
 use std::time::Duration;
 
-use buttress_call::{Charging, Limit, Limits, OutputCharge};
+use buttress_call::{Charging, OutputCharge};
 
 use self::{
     block::Block,
@@ -25,6 +28,8 @@ use self::{
 };
 pub(crate) use self::{
     dimension::Dimension,
+    headers::Told,
+    look::Reading,
     need::{Charge, Need, Ticket},
 };
 use crate::Policy;
@@ -37,10 +42,6 @@ pub(crate) const SECOND: Nanos = 1_000_000_000;
 pub(crate) fn nanos(time: Duration) -> Nanos {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
-
-/// Headers describe the upstream as it was when it let the call in. Up to this age that counts as now; what refills
-/// beyond it is allowed for, or the header of one long answer would take away what has refilled since.
-const FRESH: Nanos = 2 * SECOND;
 
 /// Each answered call moves the average share so far.
 const SHARE_STEP: f64 = 0.02;
@@ -68,29 +69,6 @@ pub(crate) struct Wait {
     pub(crate) on: Dimension,
     /// When time alone will have mended it; `None` if a call in flight has to end first.
     pub(crate) until: Option<Nanos>,
-}
-
-/// One limit's numbers.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Reading {
-    /// Zero for what is not counted by the minute.
-    pub(crate) per_minute: u64,
-    pub(crate) capacity: u64,
-    pub(crate) level: f64,
-    pub(crate) held: u64,
-}
-
-/// What an answer said of limits.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Told {
-    pub(crate) limits: Option<Limits>,
-    pub(crate) charging: Option<Charging>,
-}
-
-impl Told {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.limits.is_none() && self.charging.is_none()
-    }
 }
 
 impl Engine {
@@ -266,186 +244,6 @@ impl Engine {
         }
     }
 
-    /// The upstream refused a call for its rate. Returns for how long nothing passes.
-    pub(crate) fn rate_limited(
-        &mut self,
-        now: Nanos,
-        ticket: &Ticket,
-        hint: Option<Duration>,
-        limits: Option<&Limits>,
-    ) -> Duration {
-        self.advance(now);
-        let hint = hint.map(|hint| nanos(hint.min(self.policy.max_hint)));
-        let (block, storm) = self.block.refused(self.now, ticket.at, hint);
-        if storm {
-            self.ramp.restart(self.block.holds_until(self.now).unwrap_or(self.now));
-        }
-        for meter in self.meters.iter_mut().flatten() {
-            let need = meter.dimension().of(&ticket.need);
-            // An allowance that had room for the call is not the one that refused it.
-            let left = limits.and_then(|limits| remaining(meter.dimension(), limits, self.charging));
-            if left.is_none_or(|left| left < need) {
-                meter.lower(need as f64 - block as f64 / SECOND as f64 * meter.rate());
-            }
-        }
-        Duration::from_nanos(block)
-    }
-
-    /// What an answer says of the limits, to a call that was let through at `sent`.
-    pub(crate) fn told(&mut self, now: Nanos, sent: Nanos, told: &Told) {
-        if let Some(charging) = told.charging
-            && self.policy.charging.is_none()
-        {
-            self.charging = charging;
-        }
-        let Some(limits) = &told.limits else { return };
-        self.advance(now);
-        if self.policy.learn_quota {
-            self.learn(limits);
-        }
-        let stale = self.now.saturating_sub(sent.saturating_add(FRESH)) as f64 / SECOND as f64;
-        for meter in self.meters.iter_mut().flatten() {
-            if let Some(left) = remaining(meter.dimension(), limits, self.charging) {
-                meter.lower(left as f64 + stale * meter.rate());
-            }
-        }
-        if let Some(requests) = &mut self.requests
-            && let Some(left) = remaining(Dimension::Requests, limits, self.charging)
-        {
-            let rate = requests.reading(self.now).per_minute as f64 / 60.0;
-            requests.lower(self.now, left as f64 + stale * rate);
-        }
-    }
-
-    /// Takes the quotas from the headers.
-    fn learn(&mut self, limits: &Limits) {
-        let mut policy = self.policy;
-        let learnt = |dimension| per_minute(dimension, limits, self.charging);
-        policy.requests =
-            learnt(Dimension::Requests).filter(|n| u32::try_from(*n).is_ok()).or(policy.requests);
-        policy.tokens = learnt(Dimension::Tokens).or(policy.tokens);
-        policy.input_tokens = learnt(Dimension::InputTokens).or(policy.input_tokens);
-        policy.output_tokens = learnt(Dimension::OutputTokens).or(policy.output_tokens);
-        if policy != self.policy {
-            self.set_policy(self.now, &policy);
-        }
-    }
-
-    /// Limits by another policy from now on. What is used and what is held stays so.
-    pub(crate) fn set_policy(&mut self, now: Nanos, policy: &Policy) {
-        self.advance(now);
-        let now = self.now;
-        let recount = policy.window != self.policy.window;
-        let old = std::mem::replace(&mut self.policy, *policy);
-        if let Some(charging) = policy.charging {
-            self.charging = charging;
-        }
-        self.requests = match (self.requests.take(), policy.requests) {
-            (_, None) => None,
-            (None, Some(limit)) => Some(Requests::new(policy, limit, now)),
-            (Some(same), Some(limit))
-                if !recount && old.burst == policy.burst && old.requests == Some(limit) =>
-            {
-                Some(same)
-            }
-            (Some(before), Some(limit)) => Some(before.carried_over(policy, limit, now)),
-        };
-        for dimension in Dimension::TOKENS {
-            self.eras += 1;
-            let era = self.eras;
-            let place = &mut self.meters[dimension.index()];
-            let Some(limit) = policy.tokens(dimension) else {
-                *place = None;
-                continue;
-            };
-            match place {
-                None => *place = Some(Meter::new(policy, dimension, limit, era, now)),
-                Some(meter) if recount => *meter = meter.carried_over(policy, limit, era, now),
-                Some(meter) => meter.set_quota(policy, limit),
-            }
-        }
-        self.ramp.set(nanos(policy.ramp_up));
-    }
-
-    // What it tells.
-
-    pub(crate) fn policy(&self) -> &Policy {
-        &self.policy
-    }
-
-    pub(crate) fn charging(&self) -> Charging {
-        self.charging
-    }
-
-    pub(crate) fn in_flight(&self) -> usize {
-        self.in_flight
-    }
-
-    /// Whether as many calls are in flight as may be.
-    pub(crate) fn is_full(&self) -> bool {
-        self.policy.in_flight.is_some_and(|max| self.in_flight >= max)
-    }
-
-    pub(crate) fn blocked(&self) -> Option<Nanos> {
-        self.block.holds_until(self.now).map(|until| until - self.now)
-    }
-
-    pub(crate) fn is_rising(&self) -> bool {
-        self.ramp.is_rising()
-    }
-
-    pub(crate) fn reading(&self, dimension: Dimension) -> Option<Reading> {
-        match dimension {
-            Dimension::Requests => self.requests.as_ref().map(|requests| requests.reading(self.now)),
-            Dimension::InFlight => self.policy.in_flight.map(|max| Reading {
-                per_minute: 0,
-                capacity: max as u64,
-                level: max as f64 - self.in_flight as f64,
-                held: 0,
-            }),
-            _ => self.meter(dimension).map(Meter::reading),
-        }
-    }
-
-    /// The limit that could not let such a call pass even if nothing else were there.
-    pub(crate) fn too_small(&self, need: &Need) -> Option<Dimension> {
-        let mut meters = self.meters.iter().flatten();
-        meters.find(|meter| meter.dimension().of(need) > meter.capacity()).map(Meter::dimension)
-    }
-
-    /// How long a call is going to wait behind so many others, about: until enough has flowed in for what those before it are
-    /// going to be charged, for its own need, and for as much as is held now, by whichever calls are in flight then.
-    pub(crate) fn estimate(&self, need: &Need, ahead: &Need, calls_ahead: u64) -> (Nanos, Dimension) {
-        let mut longest = (self.blocked().unwrap_or(0), self.paced());
-        let mut at_least = |time, on| {
-            if time > longest.0 {
-                longest = (time, on);
-            }
-        };
-        for meter in self.meters.iter().flatten() {
-            let dimension = meter.dimension();
-            let charged = (ahead.output as f64 * self.used_share) as u64;
-            let wanted = dimension.of(need) + dimension.count(ahead.input, charged) + meter.held();
-            let missing = wanted as f64 - meter.level();
-            if missing > 0.0 {
-                at_least(meter.time_for(self.now, missing), dimension);
-            }
-        }
-        if let Some(requests) = &self.requests {
-            at_least(requests.time_for(self.now, calls_ahead + 1), Dimension::Requests);
-        }
-        longest
-    }
-
-    /// Whether nothing here needs to be remembered: no call in flight, nothing used, no block.
-    pub(crate) fn is_at_rest(&mut self, now: Nanos) -> bool {
-        self.advance(now);
-        self.in_flight == 0
-            && self.block.holds_until(self.now).is_none()
-            && self.requests.as_ref().is_none_or(|requests| requests.reading(self.now).is_full())
-            && self.meters.iter().flatten().all(|meter| meter.reading().is_full())
-    }
-
     fn meter(&self, dimension: Dimension) -> Option<&Meter> {
         self.meters[dimension.index()].as_ref()
     }
@@ -462,40 +260,6 @@ impl Engine {
         let tokens =
             self.meters.iter().flatten().map(|meter| meter.dimension().of(need) as f64 / meter.rate());
         tokens.fold(requests, f64::max)
-    }
-}
-
-/// What an answer says is left, where it can be compared with a limit by the minute.
-///
-/// A reset is never used: providers mean different things by it. Where input and output are counted apart, what is said of
-/// all tokens together is a summary of the tightest limit (Anthropic), not one of its own.
-fn said(dimension: Dimension, limits: &Limits, charging: Charging) -> Option<Limit> {
-    let apart = charging.split || !limits.input_tokens.is_empty() || !limits.output_tokens.is_empty();
-    (dimension != Dimension::Tokens || !apart).then(|| dimension.said(limits))
-}
-
-fn remaining(dimension: Dimension, limits: &Limits, charging: Charging) -> Option<u64> {
-    let said = said(dimension, limits, charging)?;
-    // What is left of a day or of a second says nothing about the minute.
-    said.remaining.filter(|_| said.window.is_none_or(|window| window == MINUTE))
-}
-
-/// The quota that an answer tells. A limit of zero is no quota but no allowance at all: it is not learnt.
-fn per_minute(dimension: Dimension, limits: &Limits, charging: Charging) -> Option<u64> {
-    let said = said(dimension, limits, charging)?;
-    let window = said.window.filter(|window| !window.is_zero() && *window <= MINUTE)?;
-    let limit = said.limit? as f64 * (MINUTE.as_secs_f64() / window.as_secs_f64());
-    (1.0..=MOST_LEARNT).contains(&limit).then_some(limit as u64)
-}
-
-const MINUTE: Duration = Duration::from_secs(60);
-
-/// Larger quotas in a header are garbage.
-const MOST_LEARNT: f64 = 1e12;
-
-impl Reading {
-    fn is_full(&self) -> bool {
-        self.level >= self.capacity as f64 && self.held == 0
     }
 }
 

@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "bpe")]
+mod bpe;
 mod cost;
 mod engine;
 mod error;
@@ -19,6 +21,8 @@ mod sync;
 mod text_bytes;
 mod wait;
 
+#[cfg(feature = "bpe")]
+pub use bpe::Bpe;
 pub use cost::{Cost, Estimate};
 pub use engine::dimension::Dimension;
 pub use error::{Exceeded, Why};

@@ -80,3 +80,35 @@ pub(crate) fn bytes(body: &dyn Any) -> Option<Bytes> {
     }
     body.downcast_ref::<Bytes>().cloned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BODY: &str = r#"{"model":"m","max_tokens":7,"messages":[{"role":"user","content":"12345678"}]}"#;
+
+    #[test]
+    fn a_body_in_memory_is_read_and_its_shape_is_kept() {
+        let mut request = http::Request::new(Full::new(Bytes::from_static(BODY.as_bytes())));
+        TextBytes.prepare(&mut request);
+        assert!(known(&request).is_some());
+        let estimate = TextBytes.cost(&request);
+        assert_eq!((estimate.input, estimate.max_output, estimate.model.as_deref()), (2, Some(7), Some("m")));
+        assert_eq!(TextBytes.cost(&http::Request::new(BODY.to_owned())), estimate);
+    }
+
+    #[test]
+    fn a_shape_that_the_call_carries_is_believed() {
+        let mut request = http::Request::new(Full::new(Bytes::from_static(BODY.as_bytes())));
+        let mut shape = Shape::default();
+        shape.text_bytes = 4_000;
+        Call::get_or_insert(request.extensions_mut()).set_shape(Arc::new(shape));
+        assert_eq!(TextBytes.cost(&request), Estimate::new(1_000));
+    }
+
+    #[test]
+    fn what_cannot_be_read_counts_a_thousand() {
+        assert_eq!(TextBytes.cost(&http::Request::new(17_u64)), Estimate::new(UNKNOWN));
+        assert_eq!(TextBytes.cost(&http::Request::new("not JSON".to_owned())), Estimate::new(UNKNOWN));
+    }
+}

@@ -1,5 +1,7 @@
 //! Numbers that make no sense, and what becomes of them.
 #![cfg(not(buttress_loom))]
+#![allow(clippy::unwrap_used, reason = "tests, though clippy only knows the functions marked as such")]
+#![allow(clippy::float_cmp, reason = "levels of whole tokens are exact")]
 
 mod support;
 
@@ -10,7 +12,7 @@ use buttress_limit::{Dimension, LimitLayer, Policy, Why};
 use support::{Job, SECOND, Step, rig, tokens, why};
 
 fn error(policy: Policy) -> String {
-    LimitLayer::new(policy).unwrap_err().to_string()
+    LimitLayer::new(policy).expect_err("a policy that makes no sense").to_string()
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What the provider says of its limits: headers, and 429s.
 #![cfg(not(buttress_loom))]
+#![allow(clippy::unwrap_used, reason = "tests, though clippy only knows the functions marked as such")]
+#![allow(clippy::float_cmp, reason = "levels of whole tokens are exact")]
 
 mod support;
 
@@ -187,7 +189,11 @@ async fn a_limit_of_the_day_or_the_second_says_nothing_about_the_minute() {
     limits.requests.window = Some(Duration::from_secs(86_400));
     rig.send(Job::quick(100).says(limits)).await.unwrap();
     let snapshot = rig.limits.snapshot();
-    assert_eq!((rig.level(), snapshot.tokens.unwrap().per_minute), (500, 600), "ten a second are 600 a minute");
+    assert_eq!(
+        (rig.level(), snapshot.tokens.unwrap().per_minute),
+        (500, 600),
+        "ten a second are 600 a minute"
+    );
     assert_eq!(snapshot.requests.map(|level| (level.per_minute, level.level)), Some((60, 59.0)));
 }
 

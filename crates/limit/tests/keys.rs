@@ -1,5 +1,7 @@
 //! Limits of their own for each key.
 #![cfg(not(buttress_loom))]
+#![allow(clippy::unwrap_used, reason = "tests, though clippy only knows the functions marked as such")]
+#![allow(clippy::float_cmp, reason = "levels of whole tokens are exact")]
 
 mod support;
 

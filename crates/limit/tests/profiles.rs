@@ -1,5 +1,6 @@
 //! How a provider charges, against what the limiter believes: each mismatch, and its fix.
 #![cfg(not(buttress_loom))]
+#![allow(clippy::unwrap_used, reason = "tests, though clippy only knows the functions marked as such")]
 
 use std::{
     future::Future,
@@ -160,7 +161,7 @@ async fn drive(load: Load, charges: OutputCharge, believed: OutputCharge) -> (u3
         // In a steady stream one 429 sets the level right, whatever is believed, until the bucket is full again.
         match load {
             Load::Bursts if start.elapsed().as_millis() % 40_000 >= 1_000 => {
-                sleep(Duration::from_secs(39)).await
+                sleep(Duration::from_secs(39)).await;
             }
             Load::Bursts => {}
             Load::Steady => sleep(Duration::from_millis(150)).await,

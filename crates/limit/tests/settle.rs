@@ -1,5 +1,7 @@
 //! What is charged and what is given back, by how a call ended.
 #![cfg(not(buttress_loom))]
+#![allow(clippy::unwrap_used, reason = "tests, though clippy only knows the functions marked as such")]
+#![allow(clippy::float_cmp, reason = "levels of whole tokens are exact")]
 
 mod support;
 
@@ -47,8 +49,7 @@ async fn a_success_that_nobody_counted_has_cost_what_was_held() {
 async fn failures_give_back_by_their_kind() {
     let expected = |kind| match kind {
         Kind::Timeout | Kind::Broken => 100,
-        // Not what this provider charges for.
-        Kind::Server | Kind::Overloaded => 0,
+        // Neither does this provider charge for a `Server` or an `Overloaded`.
         _ => 0,
     };
     for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::RateLimited) {
@@ -67,9 +68,13 @@ async fn a_provider_that_counts_failed_requests_charges_their_input() {
 
 #[tokio::test(start_paused = true)]
 async fn only_a_request_that_was_never_sent_is_given_back() {
-    for (kind, left) in
-        [(Kind::Connect, 60.0), (Kind::Rejected, 60.0), (Kind::Server, 59.0), (Kind::Invalid, 59.0), (Kind::Auth, 59.0)]
-    {
+    for (kind, left) in [
+        (Kind::Connect, 60.0),
+        (Kind::Rejected, 60.0),
+        (Kind::Server, 59.0),
+        (Kind::Invalid, 59.0),
+        (Kind::Auth, 59.0),
+    ] {
         let rig = rig(requests());
         rig.send(Job::fail(1, kind)).await.unwrap_err();
         assert_eq!(rig.limits.snapshot().requests.unwrap().level, left, "{kind}");
@@ -198,9 +203,9 @@ async fn the_output_that_is_expected_is_learnt_after_twenty_answers() {
     assert!((170..=190).contains(&expected), "{expected}");
     let before = rig.left();
     let _pending = rig.spawn(Job::hang(1).cap(500)).await;
-    assert_eq!(before - rig.left(), 1 + expected as i64);
+    assert_eq!(before - rig.left(), 1 + i64::try_from(expected).unwrap());
     let _small = rig.spawn(Job::hang(1).cap(5)).await;
-    assert_eq!(before - rig.left(), 1 + expected as i64 + 6, "a smaller cap is believed");
+    assert_eq!(before - rig.left(), 1 + i64::try_from(expected).unwrap() + 6, "a smaller cap is believed");
 }
 
 #[tokio::test(start_paused = true)]

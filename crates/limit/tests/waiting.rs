@@ -1,5 +1,7 @@
 //! Who waits, for how long, and in which order.
 #![cfg(not(buttress_loom))]
+#![allow(clippy::unwrap_used, reason = "tests, though clippy only knows the functions marked as such")]
+#![allow(clippy::float_cmp, reason = "levels of whole tokens are exact")]
 
 mod support;
 

@@ -275,6 +275,16 @@ impl Meter {
         }
     }
 
+    /// The upstream had no room for so much, and will have after this time.
+    pub(crate) fn refused(&mut self, need: u64, block: Nanos) {
+        let flows_in = match self.store {
+            Store::Bucket { .. } => block as f64 * self.rate,
+            // Nothing flows into a log, and what is added to it stays for a minute: the block has to do.
+            Store::Log(_) => 0.0,
+        };
+        self.lower(need as f64 - flows_in);
+    }
+
     /// Counts by another quota. What is used stays used.
     pub(crate) fn set_quota(&mut self, policy: &Policy, per_minute: u64) {
         let capacity = policy.capacity_of(per_minute);

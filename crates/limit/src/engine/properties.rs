@@ -1,5 +1,9 @@
 //! The invariants of the holds, on random workloads against an honest upstream.
 
+#![allow(clippy::unwrap_used, reason = "tests, though clippy only knows the functions marked as such")]
+
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -101,11 +105,11 @@ fn run(
     let mut engine = Engine::new(policy, 0);
     let mut runs = vec![Run::default(); jobs.len()];
     let mut tickets: Vec<Option<Ticket>> = vec![None; jobs.len()];
-    let mut events: std::collections::BTreeMap<(Nanos, usize, u8), Event> = Default::default();
-    let (mut now, mut arrives, mut next) = (0, 0, 0);
+    let mut events: BTreeMap<(Nanos, usize, u8), Event> = BTreeMap::default();
+    let (mut now, mut time, mut next) = (0, 0, 0);
     for (run, job) in runs.iter_mut().zip(jobs) {
-        arrives += job.after;
-        run.arrived = arrives;
+        time += job.after;
+        run.arrived = time;
     }
     while next < jobs.len() || !events.is_empty() {
         // What comes first: the head's admission, or a call's progress.
