@@ -4,6 +4,7 @@
 //! both sides of a comparison run on the same machine, in the same workload, under the same clock.
 
 mod clock;
+mod csv;
 mod experiments;
 mod random;
 mod report;

@@ -1,16 +1,15 @@
 //! Traces in the format of the Azure LLM inference traces: a CSV of `TIMESTAMP`, `ContextTokens`,
 //! `GeneratedTokens`.
-//!
-//! A trace is evidence, so nothing in it is guessed at or skipped: the first line that breaks a rule ends the reading,
-//! and the error names both.
 
-use std::{fmt, path::Path, time::Duration};
+use std::{path::Path, time::Duration};
 
 use buttress_call::BoxError;
 use jiff::civil::DateTime;
-use sha2::{Digest, Sha256};
 
-use crate::workload::{Arrival, Workload};
+use crate::{
+    csv::{self, BadLine},
+    workload::{Arrival, Workload},
+};
 
 const COLUMNS: [&str; 3] = ["TIMESTAMP", "ContextTokens", "GeneratedTokens"];
 /// Far above any model's window: what is larger is damage, and sums of what is smaller cannot overflow.
@@ -18,32 +17,22 @@ const MAX_TOKENS: u64 = 100_000_000;
 
 /// The trace in a file, and the sha256 that names it.
 pub(crate) fn read(path: &Path) -> Result<(Workload, String), BoxError> {
-    let bytes = std::fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-    let workload = parse(&bytes).map_err(|error| format!("{}: {error}", path.display()))?;
-    let sha256 = hex(&Sha256::digest(&bytes));
-    Ok((workload, sha256))
+    csv::read(path, parse)
 }
 
-fn hex(bytes: &[u8]) -> String {
-    let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
-}
-
-fn parse(bytes: &[u8]) -> Result<Workload, BadTrace> {
-    let mut lines = (1..).zip(bytes.split(|byte| *byte == b'\n')).map(|(line, bytes)| (line, text(bytes)));
-    let (_, header) = lines.next().unwrap_or((1, Some("")));
-    check_header(header.unwrap_or_default())?;
+fn parse(bytes: &[u8]) -> Result<Workload, BadLine> {
+    let (header, lines) = csv::lines(bytes)?;
+    if csv::fields(header) != COLUMNS {
+        return Err(BadLine::new(1, "the header must be TIMESTAMP,ContextTokens,GeneratedTokens", header));
+    }
     let mut calls: Vec<Arrival> = Vec::new();
     let mut first = None;
     let mut last_line = 1;
-    for (line, text) in lines {
-        let text = text.ok_or(BadTrace::new(line, "a line must be text in UTF-8", ""))?;
-        if text.is_empty() {
-            continue;
-        }
+    for line in lines {
+        let (line, text) = line?;
         last_line = line;
-        let [at, input, output] = text.split(',').map(str::trim).collect::<Vec<_>>()[..] else {
-            return Err(BadTrace::new(line, "a line must have 3 fields", text));
+        let [at, input, output] = csv::fields(text)[..] else {
+            return Err(BadLine::new(line, "a line must have 3 fields", text));
         };
         let moment = timestamp(at, line)?;
         let offset = moment.duration_since(*first.get_or_insert(moment));
@@ -51,63 +40,26 @@ fn parse(bytes: &[u8]) -> Result<Workload, BadTrace> {
         let at = Duration::try_from(offset)
             .ok()
             .filter(|at| *at >= before)
-            .ok_or_else(|| BadTrace::new(line, "a TIMESTAMP must not be earlier than the one before", at))?;
+            .ok_or_else(|| BadLine::new(line, "a TIMESTAMP must not be earlier than the one before", at))?;
         calls.push(Arrival { at, input: tokens(input, line)?, output: tokens(output, line)? });
     }
     let workload = Workload { calls };
     if workload.duration().is_zero() || workload.tokens() == 0 {
         let rule = "a trace must hold calls with tokens, at two moments at least";
-        return Err(BadTrace::new(last_line, rule, ""));
+        return Err(BadLine::new(last_line, rule, ""));
     }
     Ok(workload)
 }
 
-fn text(bytes: &[u8]) -> Option<&str> {
-    std::str::from_utf8(bytes).ok().map(str::trim)
+fn timestamp(text: &str, line: u64) -> Result<DateTime, BadLine> {
+    text.parse().map_err(|_| BadLine::new(line, "a TIMESTAMP must be like 2023-11-16 18:15:46.6805900", text))
 }
 
-fn check_header(header: &str) -> Result<(), BadTrace> {
-    // Some editors begin a file with a byte order mark.
-    let names = header.trim_start_matches('\u{feff}').split(',').map(str::trim);
-    if names.eq(COLUMNS) {
-        return Ok(());
-    }
-    Err(BadTrace::new(1, "the header must be TIMESTAMP,ContextTokens,GeneratedTokens", header))
-}
-
-fn timestamp(text: &str, line: u64) -> Result<DateTime, BadTrace> {
-    text.parse()
-        .map_err(|_| BadTrace::new(line, "a TIMESTAMP must be like 2023-11-16 18:15:46.6805900", text))
-}
-
-fn tokens(text: &str, line: u64) -> Result<u64, BadTrace> {
+fn tokens(text: &str, line: u64) -> Result<u64, BadLine> {
     text.parse().ok().filter(|tokens| *tokens <= MAX_TOKENS).ok_or_else(|| {
-        BadTrace::new(line, "a count of tokens must be a whole number from 0 to 100,000,000", text)
+        BadLine::new(line, "a count of tokens must be a whole number from 0 to 100,000,000", text)
     })
 }
-
-/// The line that broke a rule, and the rule.
-#[derive(Debug, PartialEq, Eq)]
-struct BadTrace {
-    line: u64,
-    rule: &'static str,
-    found: String,
-}
-
-impl BadTrace {
-    fn new(line: u64, rule: &'static str, found: &str) -> Self {
-        BadTrace { line, rule, found: found.to_owned() }
-    }
-}
-
-impl fmt::Display for BadTrace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}: {}", self.line, self.rule)?;
-        if self.found.is_empty() { Ok(()) } else { write!(f, ", found {:?}", self.found) }
-    }
-}
-
-impl std::error::Error for BadTrace {}
 
 #[cfg(test)]
 mod tests {
@@ -115,7 +67,7 @@ mod tests {
 
     const HEADER: &str = "TIMESTAMP,ContextTokens,GeneratedTokens\r\n";
 
-    fn of(lines: &str) -> Result<Workload, BadTrace> {
+    fn of(lines: &str) -> Result<Workload, BadLine> {
         parse(format!("{HEADER}{lines}").as_bytes())
     }
 
@@ -159,11 +111,5 @@ mod tests {
         assert!(parse(b"a,b,c\n").unwrap_err().rule.contains("header"));
         let rows = "2023-11-16 18:15:46,1,2\n2023-11-16 18:15:47,1,2\n";
         assert!(parse(format!("\u{feff}{HEADER}{rows}").as_bytes()).is_ok());
-    }
-
-    #[test]
-    fn bytes_that_are_no_text_are_an_error_of_their_line() {
-        let error = parse(b"TIMESTAMP,ContextTokens,GeneratedTokens\n2023\xff,1,2\n").unwrap_err();
-        assert_eq!((error.line, error.rule), (2, "a line must be text in UTF-8"));
     }
 }

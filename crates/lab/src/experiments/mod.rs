@@ -1,5 +1,6 @@
 //! The experiments. A new one is a file (or folder) here, its `mod` line, and its line in [`REGISTRY`].
 
+mod hedge;
 mod limiter;
 mod overhead;
 mod retry;
@@ -17,6 +18,7 @@ pub(crate) const REGISTRY: &[Entry] = &[
     entry::<limiter::Limiter>(),
     entry::<retry::Retry>(),
     entry::<storm::Storm>(),
+    entry::<hedge::Hedge>(),
     entry::<overhead::Overhead>(),
 ];
 
