@@ -1,11 +1,12 @@
 //! The service that every system wraps.
 
 use std::{
+    error::Error,
+    fmt,
     future::{Ready, ready},
     task::{Context, Poll},
 };
 
-use buttress_call::BoxError;
 use tower::Service;
 
 /// Always ready, and answers a number with itself, at once.
@@ -14,10 +15,10 @@ pub(crate) struct Echo;
 
 impl Service<u64> for Echo {
     type Response = u64;
-    type Error = BoxError;
-    type Future = Ready<Result<u64, BoxError>>;
+    type Error = Failed;
+    type Future = Ready<Result<u64, Failed>>;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Failed>> {
         Poll::Ready(Ok(()))
     }
 
@@ -25,3 +26,15 @@ impl Service<u64> for Echo {
         ready(Ok(number))
     }
 }
+
+/// What it would fail with, if it did. Some peers ask for an error that can be cloned.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Failed;
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("failed")
+    }
+}
+
+impl Error for Failed {}

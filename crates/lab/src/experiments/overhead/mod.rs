@@ -7,14 +7,20 @@
 //!
 //! `allocs` are heap allocations per call, as the `allocation-counter` crate counts them. Its allocator counts in every
 //! round, which costs those who allocate a few nanoseconds each time.
+//!
+//! The table says how large each system's future is, too. One that is boxed has the size of a pointer or two, and an
+//! allocation.
 
 mod breaker;
+mod failover;
 mod floor;
+mod hedge;
 mod inner;
 mod limit;
 mod retry;
 mod rounds;
 mod subject;
+mod timeout;
 
 use std::ops::RangeInclusive;
 
@@ -90,16 +96,32 @@ impl Experiment for Overhead {
             report.row(row)?;
         }
         ratios(&rows, report);
+        futures(&subjects, report);
         Ok(())
     }
 }
 
 /// Each case adds its systems here.
 fn all() -> Result<Vec<Subject>, BoxError> {
-    Ok([floor::subjects(), breaker::subjects()?, limit::subjects()?, retry::subjects()?]
-        .into_iter()
-        .flatten()
-        .collect())
+    let cases = [
+        floor::subjects(),
+        breaker::subjects()?,
+        limit::subjects()?,
+        retry::subjects()?,
+        hedge::subjects()?,
+        failover::subjects()?,
+        timeout::subjects()?,
+    ];
+    Ok(cases.into_iter().flatten().collect())
+}
+
+/// What the stack above has to keep for each call.
+fn futures(subjects: &[Subject], report: &mut Report) {
+    for Subject { case, system, future, .. } in subjects {
+        if let Some(bytes) = future {
+            report.note(format!("{case}: the future of {system} takes {bytes} bytes"));
+        }
+    }
 }
 
 fn ratios(rows: &[Row], report: &mut Report) {
@@ -135,7 +157,7 @@ mod tests {
             // A busy machine may not run two threads at once.
             assert!(costs.iter().all(|cost| cost.map_or(threads == 2, |cost| cost.ns > 0.0)));
         }
-        for case in ["breaker", "limit", "retry"] {
+        for case in ["breaker", "limit", "retry", "hedge", "failover", "timeout"] {
             let systems =
                 subjects.iter().filter(|subject| subject.case == case).map(|subject| subject.system);
             let (ours, peers): (Vec<_>, Vec<_>) = systems.partition(|system| *system == OURS);

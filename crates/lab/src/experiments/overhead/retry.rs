@@ -13,13 +13,17 @@ use tower::{
 };
 use tower_resilience::retry::{RetryBudgetBuilder, RetryLayer as PeerLayer};
 
-use super::{OURS, inner::Echo, subject::Subject};
+use super::{
+    OURS,
+    inner::{Echo, Failed},
+    subject::Subject,
+};
 
 const CASE: &str = "retry";
 
 pub(super) fn subjects() -> Result<Vec<Subject>, BoxError> {
     let ours = RetryLayer::new(RetryPolicy::default().classify(ByError));
-    let peer = PeerLayer::<u64, u64, BoxError>::builder()
+    let peer = PeerLayer::<u64, u64, Failed>::builder()
         .max_attempts(3)
         .exponential_backoff(Duration::from_millis(500))
         .budget(RetryBudgetBuilder::new().token_bucket().build()?)
@@ -39,10 +43,10 @@ struct Budgeted {
     budget: Arc<TpsBudget>,
 }
 
-impl Policy<u64, u64, BoxError> for Budgeted {
+impl Policy<u64, u64, Failed> for Budgeted {
     type Future = Ready<()>;
 
-    fn retry(&mut self, _: &mut u64, result: &mut Result<u64, BoxError>) -> Option<Ready<()>> {
+    fn retry(&mut self, _: &mut u64, result: &mut Result<u64, Failed>) -> Option<Ready<()>> {
         if result.is_ok() {
             self.budget.deposit();
             return None;

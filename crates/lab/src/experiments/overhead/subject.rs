@@ -14,6 +14,8 @@ pub(crate) struct Subject {
     pub(crate) case: &'static str,
     pub(crate) system: &'static str,
     pub(crate) make: Box<dyn Fn() -> Loop>,
+    /// Bytes that a call's future takes where it is kept; what a box in it points to is not among them.
+    pub(crate) future: Option<usize>,
 }
 
 impl Subject {
@@ -22,14 +24,22 @@ impl Subject {
     where
         S: Service<u64, Response = u64> + Clone + Send + 'static,
     {
+        Subject::made(case, system, move || service.clone())
+    }
+
+    /// The same of a service that cannot be cloned: `make` makes a thread's.
+    pub(crate) fn made<S>(case: &'static str, system: &'static str, make: impl Fn() -> S + 'static) -> Self
+    where
+        S: Service<u64, Response = u64> + Send + 'static,
+    {
         let make = move || {
-            let mut service = service.clone();
+            let mut service = make();
             looped(async move |number| {
                 let ready = poll_fn(|cx| service.poll_ready(cx)).await;
                 ready.is_ok() && service.call(number).await.is_ok()
             })
         };
-        Subject { case, system, make: Box::new(make) }
+        Subject { case, system, make: Box::new(make), future: Some(size_of::<S::Future>()) }
     }
 
     /// Anything else: `make` makes a thread's call, which says whether it went well.
@@ -37,7 +47,7 @@ impl Subject {
     where
         F: AsyncFnMut(u64) -> bool + Send + 'static,
     {
-        Subject { case, system, make: Box::new(move || looped(make())) }
+        Subject { case, system, make: Box::new(move || looped(make())), future: None }
     }
 }
 
