@@ -1,5 +1,6 @@
 //! What a call that passes at once allocates: nothing.
 #![cfg(not(buttress_loom))]
+#![allow(clippy::unwrap_used, reason = "tests, though clippy only knows the functions marked as such")]
 
 use std::{
     convert::Infallible,

@@ -36,7 +36,7 @@ async fn at_no_time_does_a_minute_see_more_than_its_requests() {
         advance(Duration::from_millis(n * 37 % 900)).await;
     }
     for window in times.windows(31) {
-        assert!(window[30] - window[0] >= Duration::from_secs(60));
+        assert!(window[30] >= window[0] + Duration::from_secs(60));
     }
 }
 
