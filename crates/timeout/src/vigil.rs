@@ -152,6 +152,9 @@ impl Vigil {
 
     /// Remembers a response that has no body to wait for.
     pub(crate) fn record_response(&self) {
+        if self.estimate().is_none() {
+            return;
+        }
         let first = self.time_to_first_content().filter(|_| self.stream);
         self.record(first.unwrap_or_else(|| self.age()));
     }
