@@ -5,20 +5,33 @@
 
 use std::{
     fmt,
+    ops::Range,
     sync::{Arc, PoisonError, RwLock, Weak},
 };
 
-use crate::{InvalidTargets, Target, roster::Roster, state::State};
+use crate::{
+    InvalidTargets, Strategy, Target,
+    roster::{List, Roster},
+    state::State,
+    strategies::Strategies,
+};
 
 /// The targets at one moment.
 pub(crate) struct Fleet<S> {
     version: u64,
     pub(crate) states: Box<[Arc<State>]>,
     services: Box<[Arc<S>]>,
+    pub(crate) tiers: Box<[Tier]>,
     /// The bits of all.
     pub(crate) all: u64,
     pub(crate) roster: Arc<Roster>,
     home: Weak<Shared<S>>,
+}
+
+/// Targets that stand side by side in the list.
+pub(crate) struct Tier {
+    pub(crate) places: Range<usize>,
+    pub(crate) strategy: Arc<dyn Strategy>,
 }
 
 /// What the clones of a failover share.
@@ -30,7 +43,7 @@ pub(crate) struct Shared<S> {
 impl<S> Shared<S> {
     pub(crate) fn new(roster: Arc<Roster>) -> Arc<Shared<S>> {
         Arc::new_cyclic(|home| {
-            let fleet = Fleet::new(&roster, home.clone(), 0, Vec::new());
+            let fleet = Fleet::new(&roster, home.clone(), 0, Vec::new(), &Strategies::default());
             Shared { roster, fleet: RwLock::new(Arc::new(fleet)) }
         })
     }
@@ -53,7 +66,7 @@ impl<S> Shared<S> {
     ) -> Result<Arc<Fleet<S>>, InvalidTargets> {
         let mut cell = self.fleet.write().unwrap_or_else(PoisonError::into_inner);
         let new = new(&self.roster)?;
-        let (version, states) = self.roster.list();
+        let (version, List { states, strategies }) = self.roster.list();
         let member = |state: Arc<State>| {
             let new = new.as_ref().filter(|(new, _)| Arc::ptr_eq(new, &state)).map(|(_, service)| service);
             // A target without a service here was added to another failover of the same layer.
@@ -61,7 +74,7 @@ impl<S> Shared<S> {
             Some((state, service))
         };
         let members = states.into_iter().filter_map(member).collect();
-        let fleet = Arc::new(Fleet::new(&self.roster, cell.home.clone(), version, members));
+        let fleet = Arc::new(Fleet::new(&self.roster, cell.home.clone(), version, members, &strategies));
         let old = std::mem::replace(&mut *cell, fleet.clone());
         drop(cell);
         drop(old);
@@ -75,11 +88,19 @@ impl<S> Fleet<S> {
         home: Weak<Shared<S>>,
         version: u64,
         members: Vec<(Arc<State>, Arc<S>)>,
+        strategies: &Strategies,
     ) -> Self {
+        let mut tiers = Vec::new();
+        let mut start = 0;
+        for tier in members.chunk_by(|(one, _), (other, _)| one.tier() == other.tier()) {
+            let places = start..start + tier.len();
+            start = places.end;
+            tiers.push(Tier { places, strategy: strategies.of(tier[0].0.tier()).clone() });
+        }
         let all = members.iter().fold(0, |all, (state, _)| all | state.bit());
         let (states, services): (Vec<_>, Vec<_>) = members.into_iter().unzip();
         let (states, services) = (states.into(), services.into());
-        Fleet { version, states, services, all, roster: roster.clone(), home }
+        Fleet { version, states, services, tiers: tiers.into(), all, roster: roster.clone(), home }
     }
 
     #[inline]

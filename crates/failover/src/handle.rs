@@ -8,7 +8,7 @@ use std::{
 
 use tokio::sync::watch;
 
-use crate::{Change, Cooldown, InvalidTargets, roster::Roster, state::State};
+use crate::{Change, Cooldown, InvalidTargets, Strategy, roster::Roster, state::State};
 
 /// Looks at a failover's targets, and steers them, while it serves. Cheap to clone, independent of the targets' type.
 ///
@@ -85,7 +85,7 @@ impl FailoverHandle {
     /// Every target, by tier and in order.
     pub fn snapshot(&self) -> Vec<TargetSnapshot> {
         // Gates are the user's code: they are asked outside of the roster's lock.
-        self.roster.list().1.iter().map(|state| TargetSnapshot::of(state)).collect()
+        self.roster.list().1.states.iter().map(|state| TargetSnapshot::of(state)).collect()
     }
 
     /// The changes. A receiver always has the latest; a slow one may miss some before.
@@ -128,6 +128,11 @@ impl FailoverHandle {
         Ok(())
     }
 
+    /// Changes the strategy of every tier that has none of its own.
+    pub fn set_strategy(&self, strategy: impl Strategy) {
+        self.roster.set_strategy(None, Arc::new(strategy));
+    }
+
     /// Moves the target to another tier.
     pub fn set_tier(&self, name: &str, tier: u32) -> Result<(), InvalidTargets> {
         self.roster.set_tier(name, tier)
@@ -146,7 +151,7 @@ impl TargetSnapshot {
         };
         TargetSnapshot {
             name: state.name.clone(),
-            tier: state.tier.load(Relaxed),
+            tier: state.tier(),
             weight: state.weight.load(Relaxed),
             state: now,
             cooling,
@@ -161,6 +166,6 @@ impl TargetSnapshot {
 
 impl fmt::Debug for FailoverHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.roster.list().1.iter().map(|state| &state.name)).finish()
+        f.debug_list().entries(self.roster.list().1.states.iter().map(|state| &state.name)).finish()
     }
 }

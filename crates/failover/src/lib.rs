@@ -7,6 +7,7 @@
 //! [`Targets`]: buttress_call::Targets
 //! [`gate`]: Failover::gate
 
+mod candidates;
 mod carried;
 mod change;
 mod cooling;
@@ -16,14 +17,18 @@ mod future;
 mod handle;
 mod invalid;
 mod log;
+mod random;
 mod roster;
 mod service;
 mod state;
+mod strategies;
+mod strategy;
 mod target;
 mod tour;
 mod traffic;
 mod waiting;
 
+pub use candidates::{Candidate, Candidates};
 pub use change::Change;
 pub use cooling::Cooldown;
 pub use exhausted::{Attempt, Exhausted, Reason};
@@ -31,4 +36,5 @@ pub use future::ResponseFuture;
 pub use handle::{FailoverHandle, TargetSnapshot, TargetState};
 pub use invalid::InvalidTargets;
 pub use service::Failover;
+pub use strategy::{Affinity, InOrder, InvalidBound, MostReliable, PowerOfTwo, Strategy, Weighted};
 pub use target::{Target, boxed};

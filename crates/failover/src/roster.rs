@@ -9,10 +9,12 @@ use std::sync::{
 };
 
 use crate::{
-    InvalidTargets,
+    InvalidTargets, Strategy,
     change::{Change, News},
     invalid::Rule,
+    random::Random,
     state::State,
+    strategies::Strategies,
     target::Settings,
 };
 
@@ -22,14 +24,26 @@ pub(crate) const MAX_TARGETS: usize = u64::BITS as usize;
 pub(crate) struct Roster {
     /// Counts the changes of the list, so that a call sees with one load whether its copy is the latest.
     version: AtomicU64,
-    /// By tier, and in each tier in order.
-    states: Mutex<Vec<Arc<State>>>,
+    list: Mutex<List>,
     pub(crate) news: News,
+    pub(crate) random: Random,
+}
+
+#[derive(Clone, Default)]
+pub(crate) struct List {
+    /// By tier, and in each tier in order.
+    pub(crate) states: Vec<Arc<State>>,
+    pub(crate) strategies: Strategies,
 }
 
 impl Roster {
     pub(crate) fn new() -> Arc<Roster> {
-        Arc::new(Roster { version: AtomicU64::new(0), states: Mutex::default(), news: News::new() })
+        Arc::new(Roster {
+            version: AtomicU64::new(0),
+            list: Mutex::default(),
+            news: News::new(),
+            random: Random::from_entropy(),
+        })
     }
 
     #[inline]
@@ -38,50 +52,61 @@ impl Roster {
     }
 
     /// The list, and the version that it has.
-    pub(crate) fn list(&self) -> (u64, Vec<Arc<State>>) {
-        let states = self.lock();
-        (self.version.load(Relaxed), states.clone())
+    pub(crate) fn list(&self) -> (u64, List) {
+        let list = self.lock();
+        (self.version.load(Relaxed), list.clone())
+    }
+
+    /// A strategy for one tier, or for all that have none of their own.
+    pub(crate) fn set_strategy(&self, tier: Option<u32>, strategy: Arc<dyn Strategy>) {
+        let mut list = self.lock();
+        let old = list.strategies.set(tier, strategy);
+        self.changed(&mut list);
+        drop(list);
+        // The user's code, hence outside the lock.
+        drop(old);
+        self.news.tell(Change::Reordered);
     }
 
     pub(crate) fn add(&self, settings: Settings) -> Result<Arc<State>, InvalidTargets> {
-        let mut states = self.lock();
+        let mut list = self.lock();
         if settings.name.is_empty() {
-            return Err(Rule::Unnamed(states.len()).into());
+            return Err(Rule::Unnamed(list.states.len()).into());
         }
-        if states.iter().any(|state| state.name == settings.name) {
+        if list.states.iter().any(|state| state.name == settings.name) {
             return Err(Rule::Twice(settings.name).into());
         }
-        let slot = states.iter().fold(0, |used, state| used | state.bit()).trailing_ones();
+        let slot = list.states.iter().fold(0, |used, state| used | state.bit()).trailing_ones();
         if slot as usize == MAX_TARGETS {
             return Err(Rule::TooMany.into());
         }
         let state = Arc::new(State::new(slot, settings, self.news.clone()));
-        states.push(state.clone());
-        self.changed(&mut states);
+        list.states.push(state.clone());
+        self.changed(&mut list);
         Ok(state)
     }
 
     pub(crate) fn remove(&self, name: &str) -> Result<(), InvalidTargets> {
-        let mut states = self.lock();
-        let place = place(&states, name)?;
-        let state = states.remove(place);
+        let mut list = self.lock();
+        let place = place(&list.states, name)?;
+        let state = list.states.remove(place);
         // Calls that hold an older list see this.
         state.drain(true);
-        self.changed(&mut states);
-        drop(states);
+        self.changed(&mut list);
+        drop(list);
         state.tell(Change::Removed);
         Ok(())
     }
 
     pub(crate) fn find(&self, name: &str) -> Result<Arc<State>, InvalidTargets> {
-        let states = self.lock();
-        Ok(states[place(&states, name)?].clone())
+        let list = self.lock();
+        Ok(list.states[place(&list.states, name)?].clone())
     }
 
     /// The named targets first, in this order; the others after them, as they were.
     pub(crate) fn reorder<'a>(&self, names: impl Iterator<Item = &'a str>) -> Result<(), InvalidTargets> {
-        let mut states = self.lock();
-        let mut rest = states.clone();
+        let mut list = self.lock();
+        let mut rest = list.states.clone();
         let mut order = Vec::new();
         for name in names {
             if order.iter().any(|state: &Arc<State>| *state.name == *name) {
@@ -91,43 +116,43 @@ impl Roster {
             order.push(rest.remove(place));
         }
         order.append(&mut rest);
-        *states = order;
-        self.changed(&mut states);
-        drop(states);
+        list.states = order;
+        self.changed(&mut list);
+        drop(list);
         self.news.tell(Change::Reordered);
         Ok(())
     }
 
     pub(crate) fn set_tier(&self, name: &str, tier: u32) -> Result<(), InvalidTargets> {
-        let mut states = self.lock();
-        states[place(&states, name)?].tier.store(tier, Relaxed);
-        self.changed(&mut states);
-        drop(states);
+        let mut list = self.lock();
+        list.states[place(&list.states, name)?].tier.store(tier, Relaxed);
+        self.changed(&mut list);
+        drop(list);
         self.news.tell(Change::Reordered);
         Ok(())
     }
 
     /// Takes the target out of service, or back into it. Not a change of the list, but calls that wait must look again.
     pub(crate) fn drain(&self, name: &str, drained: bool) -> Result<(), InvalidTargets> {
-        let states = self.lock();
-        let state = states[place(&states, name)?].clone();
+        let list = self.lock();
+        let state = list.states[place(&list.states, name)?].clone();
         if state.drain(drained) {
             self.version.fetch_add(1, Release);
-            drop(states);
+            drop(list);
             state.tell(if drained { Change::Drained } else { Change::Resumed });
         }
         Ok(())
     }
 
-    fn changed(&self, states: &mut [Arc<State>]) {
-        states.sort_by_key(|state| state.tier.load(Relaxed));
+    fn changed(&self, list: &mut List) {
+        list.states.sort_by_key(|state| state.tier());
         // Under the lock, so that a version never names two lists.
         self.version.fetch_add(1, Release);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Arc<State>>> {
+    fn lock(&self) -> MutexGuard<'_, List> {
         // Each step leaves a whole list, so a poisoned lock is as good as any.
-        self.states.lock().unwrap_or_else(PoisonError::into_inner)
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -10,7 +10,7 @@ use buttress_call::{BoxError, Carries, Classify, Http};
 use tower_service::Service;
 
 use crate::{
-    Change, FailoverHandle, InvalidTargets, ResponseFuture, Target,
+    Change, FailoverHandle, InvalidTargets, ResponseFuture, Strategy, Target,
     fleet::{Fleet, Shared},
     invalid::Rule,
     roster::Roster,
@@ -78,6 +78,38 @@ impl<S, C> Failover<S, C> {
         let set = target.gate.set(Box::new(may_pass));
         set.map_err(|_| Rule::GatedTwice(name.into()))?;
         Ok(self)
+    }
+
+    /// Chooses within each tier by this strategy; [`InOrder`](crate::InOrder) if there is none.
+    ///
+    /// ```
+    /// use buttress_failover::{Affinity, Failover, PowerOfTwo, Target};
+    /// # use tower::service_fn;
+    /// # use std::convert::Infallible;
+    /// # let [a, b, cloud] = [(); 3].map(|()| service_fn(|n: u32| async move { Ok::<_, Infallible>(n) }));
+    ///
+    /// let own = [Target::new("a", a), Target::new("b", b)];
+    /// let spare = [Target::new("cloud", cloud).tier(1)];
+    /// let fleet = Failover::new(own.into_iter().chain(spare))?
+    ///     .strategy(PowerOfTwo)
+    ///     .strategy_of(0, Affinity::default());
+    /// # Ok::<_, buttress_failover::InvalidTargets>(())
+    /// ```
+    pub fn strategy(self, strategy: impl Strategy) -> Self {
+        self.shared.roster.set_strategy(None, Arc::new(strategy));
+        self
+    }
+
+    /// Chooses within this tier by a strategy of its own.
+    pub fn strategy_of(self, tier: u32, strategy: impl Strategy) -> Self {
+        self.shared.roster.set_strategy(Some(tier), Arc::new(strategy));
+        self
+    }
+
+    /// Seeds what is chosen at random, for runs that must repeat exactly. Every clone draws from one sequence.
+    pub fn seed(self, seed: u64) -> Self {
+        self.shared.roster.random.seed(seed);
+        self
     }
 
     /// Adds a target, last in its tier, for every clone. Calls that still look for a target see it too.

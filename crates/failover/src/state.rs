@@ -13,12 +13,14 @@ use buttress_call::{Failure, Kind};
 use crate::{
     change::{Change, News},
     cooling::Cooler,
+    random::mix,
     target::Settings,
     traffic::Traffic,
 };
 
 pub(crate) struct State {
     pub(crate) name: Arc<str>,
+    pub(crate) name_hash: u64,
     /// Its bit in the words of a call; no two targets of one failover share it.
     pub(crate) slot: u32,
     pub(crate) gate: OnceLock<Gate>,
@@ -39,6 +41,7 @@ impl State {
         let name = settings.name;
         State {
             cooler: Cooler::new(name.clone(), news.clone()),
+            name_hash: hash(name.as_bytes()),
             name,
             slot,
             gate: settings.gate.map_or_else(OnceLock::new, OnceLock::from),
@@ -53,6 +56,10 @@ impl State {
     #[inline]
     pub(crate) fn bit(&self) -> u64 {
         1 << self.slot
+    }
+
+    pub(crate) fn tier(&self) -> u32 {
+        self.tier.load(Relaxed)
     }
 
     #[inline]
@@ -89,6 +96,14 @@ impl State {
     pub(crate) fn tell(&self, change: impl FnOnce(Arc<str>) -> Change) {
         self.news.tell(change(self.name.clone()));
     }
+}
+
+/// FNV-1a: the same in every process, so that instances of a gateway agree on where a key goes.
+fn hash(bytes: &[u8]) -> u64 {
+    let hash = bytes.iter().fold(0xCBF2_9CE4_8422_2325, |hash: u64, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01B3)
+    });
+    mix(hash)
 }
 
 /// A call that a target still serves after its future resolved: an answer that flows.

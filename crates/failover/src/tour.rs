@@ -73,15 +73,15 @@ impl<S, C, Req> Tour<S, C, Req> {
         self.carried.rank(&self.fleet.states[index])
     }
 
-    /// Not tried, and not waited for already.
-    fn is_candidate(&self, index: usize) -> bool {
-        let waited_for = self.waiting.as_ref().map_or(0, |waiting| waiting.mask());
-        (self.tried | waited_for) & self.fleet.states[index].bit() == 0
+    /// The bits of those that were tried, or are waited for already.
+    fn passed(&self) -> u64 {
+        self.tried | self.waiting.as_ref().map_or(0, |waiting| waiting.mask())
     }
 
-    /// The places of the candidates.
+    /// The places of those that were not passed.
     fn candidates(&self) -> impl Iterator<Item = usize> {
-        (0..self.fleet.states.len()).filter(|index| self.is_candidate(*index))
+        let passed = self.passed();
+        (0..self.fleet.states.len()).filter(move |index| passed & self.fleet.states[*index].bit() == 0)
     }
 
     fn upstream_failed(&self) -> bool {

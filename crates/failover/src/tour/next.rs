@@ -10,7 +10,9 @@ use tower_service::Service;
 
 use super::{Held, Rank, Tour};
 use crate::{
+    Candidates,
     cooling::{Look, Probe, Seen},
+    fleet::Tier,
     waiting::Place,
 };
 
@@ -80,13 +82,8 @@ impl<S, C, Req> Tour<S, C, Req> {
         S::Error: Into<BoxError>,
     {
         for rank in [Rank::Free, Rank::InUse] {
-            for index in 0..self.fleet.states.len() {
-                if self.is_candidate(index)
-                    && self.rank(index) == rank
-                    && let Some(readied) = self.poll_one(index, false, cx)
-                {
-                    return Poll::Ready(Some(readied));
-                }
+            if let Some(readied) = self.choose(rank, cx) {
+                return Poll::Ready(Some(readied));
             }
             if self.waiting.is_some() {
                 return Poll::Pending;
@@ -103,6 +100,37 @@ impl<S, C, Req> Tour<S, C, Req> {
             Some(readied) => Poll::Ready(Some(readied)),
             None => Poll::Pending,
         }
+    }
+
+    /// The first that is ready as the tiers' strategies choose them, tier by tier.
+    #[inline]
+    fn choose(&mut self, rank: Rank, cx: &mut Context<'_>) -> Option<Result<S, BoxError>>
+    where
+        S: Service<Req> + Clone,
+        S::Error: Into<BoxError>,
+    {
+        let mut passed = self.passed();
+        let mut tier = 0;
+        while let Some(Tier { places, strategy }) = self.fleet.tiers.get(tier) {
+            let candidates = Candidates {
+                states: &self.fleet.states[places.clone()],
+                start: places.start,
+                carried: &self.carried,
+                passed,
+                rank,
+                random: &self.fleet.roster.random,
+            };
+            let picked = strategy.pick(&candidates).or_else(|| candidates.iter().next());
+            let Some(index) = picked.map(|candidate| candidate.index) else {
+                tier += 1;
+                continue;
+            };
+            passed |= self.fleet.states[index].bit();
+            if let Some(readied) = self.poll_one(index, false, cx) {
+                return Some(readied);
+            }
+        }
+        None
     }
 
     /// Nothing, if the target is not ready, or if another call has its probe.

@@ -10,6 +10,7 @@ mod gates;
 mod property;
 mod readiness;
 mod scripted;
+mod strategies;
 mod tour;
 mod traffic;
 mod typed;
