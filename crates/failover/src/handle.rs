@@ -58,7 +58,7 @@ pub struct TargetSnapshot {
     pub cooling_models: Vec<(Arc<str>, Cooldown)>,
     /// Whether its gate keeps calls from it.
     pub gated: bool,
-    /// The estimate of its time to first content: a peak that fades in 10 s, in which a failure counts as 10 s. `None`
+    /// The estimate of its time to first content: a moving average over 10 s, in which a failure counts as 10 s. `None`
     /// before its first call.
     pub first_content: Option<Duration>,
     /// The calls that it serves, to the end of their answers.

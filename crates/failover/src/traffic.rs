@@ -66,7 +66,7 @@ impl Traffic {
         if matches!(kind, Kind::Filtered | Kind::Invalid | Kind::ContextTooLong | Kind::NotFound) {
             return;
         }
-        self.speed.record(FAILURE_COST, self.ticks());
+        self.speed.at_least(FAILURE_COST, self.ticks());
         if kind != Kind::Rejected {
             self.failures.record(true, self.ticks());
         }

@@ -7,10 +7,9 @@ use crate::{Candidate, Candidates, Strategy};
 /// The measure is the time to first content times the calls in flight, this one included. Looking at two only keeps
 /// callers from rushing to the same best one, and is nearly as good as looking at all.
 ///
-/// The time is a peak that fades: a slow sample is believed at once, a fast one over ten seconds, and while nobody asks
-/// the estimate falls, so that a target that was slow is tried again. A failure counts as a slow sample of 10 s: a
-/// target that fails at once has nothing in flight and would look like the best of all. A target that was never asked
-/// is taken to be as fast as the other one.
+/// The time is a moving average over ten seconds, and falls while nobody asks, so that a target that was slow is tried
+/// again. A failure lifts it to 10 s at once: a target that fails fast has nothing in flight and would look like the
+/// best of all. A target that was never asked is taken to be as fast as the other one.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PowerOfTwo;
 

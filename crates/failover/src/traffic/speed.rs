@@ -1,4 +1,4 @@
-//! Time to first content, as a peak that fades.
+//! Time to first content, as an average that fades.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering::Relaxed},
@@ -7,11 +7,13 @@ use std::{
 
 use super::{decay, pack, unpack};
 
-/// Finagle's and tower's `PeakEWMA` decay.
+/// The decay of Finagle's and tower's `PeakEWMA`.
 const DECAY_SECONDS: f64 = 10.0;
 
-/// A slower sample is believed at once, a faster one little by little, and no news is good news: the estimate falls
-/// while nobody asks, so that a target that was slow is tried again.
+/// A moving average over about ten seconds, and no news is good news: the estimate falls while nobody asks, so that a
+/// target that was slow is tried again. Only a bound, from a failure or a call that was given up, is believed at once.
+/// (`PeakEWMA` believes every slow sample at once; with the heavy tails of time to first content that shuns healthy
+/// replicas and loads the others: p99 3.0 instead of 1.7 s beside a replica 4 x slower.)
 ///
 /// One word: microseconds (71 minutes at most) over ticks. Zero: no sample yet.
 #[derive(Default)]
@@ -24,13 +26,13 @@ impl Speed {
         self.update(|word| {
             let (known, at) = unpack(word);
             let sample = micros(sample);
-            let fading = f64::from(known) - f64::from(sample);
-            let left = if word == 0 { 0.0 } else { fading.max(0.0) * decay(at, now, DECAY_SECONDS) };
-            Some(pack(sample.saturating_add(left as u32), now))
+            let left = if word == 0 { 0.0 } else { decay(at, now, DECAY_SECONDS) };
+            let next = f64::from(sample) + (f64::from(known) - f64::from(sample)) * left;
+            Some(pack((next as u32).max(1), now))
         });
     }
 
-    /// A sample that is only known to be this long at least.
+    /// A sample that counts as this long at least.
     pub(super) fn at_least(&self, sample: Duration, now: u32) {
         self.update(|word| {
             let sample = micros(sample);
@@ -68,14 +70,14 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_sample_is_believed_at_once_and_a_fast_one_in_ten_seconds_or_so() {
-        let speed = Speed::default();
-        speed.record(ms(500), 1);
-        speed.record(ms(4000), 1);
-        assert_eq!(speed.get(|| 1), Some(ms(4000)));
-        speed.record(ms(500), 1001);
-        let after = speed.get(|| 1001).unwrap();
-        assert!((ms(1700)..ms(1900)).contains(&after), "{after:?}");
+    fn ten_seconds_bring_the_estimate_two_thirds_of_the_way() {
+        for (from, to, expected) in [(4000, 500, 1788), (500, 4000, 2712)] {
+            let speed = Speed::default();
+            speed.record(ms(from), 1);
+            speed.record(ms(to), 1001);
+            let after = speed.get(|| 1001).unwrap();
+            assert!((ms(expected - 2)..ms(expected + 2)).contains(&after), "{after:?}");
+        }
     }
 
     #[test]
@@ -87,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_that_was_given_up_never_makes_a_target_look_faster() {
+    fn a_bound_is_believed_at_once_and_never_makes_a_target_look_faster() {
         let speed = Speed::default();
         speed.record(ms(4000), 1);
         speed.at_least(ms(100), 2);
