@@ -80,6 +80,11 @@ impl Journey {
         self
     }
 
+    /// Whether its head has come, and its end has not.
+    pub fn is_reading(&self) -> bool {
+        matches!(self.stage, Stage::Reading(_))
+    }
+
     /// Polls once whatever is next. Panics where something must have woken itself for ever.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Step {
         self.polls += 1;

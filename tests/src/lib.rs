@@ -4,5 +4,6 @@ pub mod fleet;
 pub mod journey;
 pub mod probe;
 pub mod rules;
+pub mod stack;
 pub mod subject;
 pub mod table;

@@ -5,7 +5,10 @@ mod bench;
 mod breaker;
 mod buffer;
 mod failover;
+mod hedge;
+mod limit;
 mod provider;
+mod retry;
 mod ringing;
 mod stack;
 mod timeout;
@@ -17,8 +20,11 @@ use crate::{
     probe::{Act, Request},
 };
 
+pub use bench::request;
 pub use bench::{Bench, Hook};
-pub(crate) use bench::{bare, bare_typed, request, request_for};
+pub(crate) use bench::{bare, bare_typed, request_for};
+pub(crate) use failover::in_flight;
+pub(crate) use ringing::Ringing;
 
 /// Something that a layer may not have, or why it has none.
 pub type Applies<T> = Result<T, &'static str>;
@@ -30,6 +36,13 @@ pub fn all() -> Vec<Subject> {
         breaker::typed(),
         timeout::http(),
         timeout::typed(),
+        limit::http(),
+        limit::keyed(),
+        limit::typed(),
+        retry::http(),
+        retry::typed(),
+        hedge::http(),
+        hedge::typed(),
         failover::http(),
         failover::typed(),
         provider::subject(),
@@ -78,6 +91,8 @@ pub struct Lesson {
     pub asks: Act,
     /// How long it remembers.
     pub over_after: Duration,
+    /// How long it takes to forget a call that came to nothing: what was sent stays spent.
+    pub again_after: Duration,
 }
 
 /// A request and an answer that are more than a layer will hold.

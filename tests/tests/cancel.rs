@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests too")]
 
+#[path = "cancel/storm.rs"]
+mod storm;
+
 use std::{
     task::{Context, Waker},
     time::Duration,

@@ -2,6 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests too")]
 
+#[path = "ordering/limits.rs"]
+mod limits;
+#[path = "ordering/retries.rs"]
+mod retries;
+
 use std::time::Duration;
 
 use buttress_breaker::{BreakerHandle, BreakerLayer, OpenFor, Policy, State};

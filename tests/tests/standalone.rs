@@ -28,6 +28,14 @@ fn tree(package: &str) -> Vec<String> {
     tree.lines().map(str::to_owned).collect()
 }
 
+/// With which features a package brings another one, if it does.
+fn features(package: &str, other: &str) -> BTreeSet<String> {
+    let tree = tree(package);
+    let lines = tree.iter().filter(|line| line.starts_with(&format!("{other} v")));
+    let lists = lines.filter_map(|line| Some(line.split_once('[')?.1.split_once(']')?.0));
+    lists.flat_map(|list| list.split(',')).filter(|name| !name.is_empty()).map(str::to_owned).collect()
+}
+
 fn names(package: &str) -> BTreeSet<String> {
     tree(package).iter().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
 }
@@ -35,7 +43,9 @@ fn names(package: &str) -> BTreeSet<String> {
 #[test]
 fn a_layer_brings_no_other_layer() {
     let layers = layers();
-    assert!(layers.len() >= 4, "{layers:?}");
+    for layer in ["breaker", "failover", "hedge", "limit", "provider", "retry", "timeout"] {
+        assert!(layers.contains(&format!("buttress-{layer}")), "{layers:?}");
+    }
     for layer in &layers {
         let names = names(layer);
         let others: Vec<_> =
@@ -48,9 +58,30 @@ fn a_layer_brings_no_other_layer() {
 fn no_layer_brings_what_only_tests_need() {
     for layer in layers() {
         let names = names(&layer);
-        for other in ["buttress-sim", "hyper", "reqwest", "clap", "proptest"] {
+        for other in ["buttress-sim", "hyper", "reqwest", "clap", "proptest", "rand", "tokio-test", "loom"] {
             assert!(!names.contains(other), "{layer} depends on {other}");
         }
+    }
+}
+
+#[test]
+fn no_layer_brings_a_runtime() {
+    for layer in layers() {
+        let features = features(&layer, "tokio");
+        // `default` is empty.
+        let more = features.iter().find(|feature| !["time", "sync", "default"].contains(&&***feature));
+        assert_eq!(more, None, "{layer} needs more of tokio than its clock and its locks");
+    }
+}
+
+#[test]
+fn of_tower_a_layer_brings_what_its_job_is_made_of() {
+    let plumbing = ["futures-core", "futures-util", "pin-project-lite", "sync_wrapper", "tokio", "util"];
+    for layer in layers() {
+        let own = ["retry"].into_iter().find(|own| layer.ends_with(own));
+        let tower = features(&layer, "tower");
+        let other = tower.iter().find(|feature| own != Some(&**feature) && !plumbing.contains(&&***feature));
+        assert_eq!(other, None, "{layer} brings tower's layers");
     }
 }
 

@@ -10,6 +10,8 @@ use std::{
     time::Duration,
 };
 
+use buttress_call::Kind;
+
 use super::paused;
 use crate::{
     journey::Step,
@@ -24,7 +26,7 @@ const ENOUGH: usize = 200;
 pub(super) fn gives_everything_back_wherever_it_is_dropped(subject: &Subject) -> Applies<()> {
     paused(async {
         for scene in Scene::of(subject) {
-            for act in [Act::slow(PAUSE), Act::good()] {
+            for act in scene.acts() {
                 for polls in 0.. {
                     let (bench, built) = scene.set(subject).await;
                     bench.script_all(&act);
@@ -110,22 +112,45 @@ pub(super) fn tells_the_end_once_and_after_the_connection_is_gone(subject: &Subj
 enum Scene {
     /// New.
     Fresh,
+    /// The lesson is almost over.
+    Taught,
     /// Ready to let one call try.
     OneTry,
 }
 
 impl Scene {
     fn of(subject: &Subject) -> Vec<Scene> {
-        if subject.tries_one.is_ok() { vec![Scene::Fresh, Scene::OneTry] } else { vec![Scene::Fresh] }
+        let taught = subject.lesson.is_ok().then_some(Scene::Taught);
+        let tries_one = subject.tries_one.is_ok().then_some(Scene::OneTry);
+        [Some(Scene::Fresh), taught, tries_one].into_iter().flatten().collect()
+    }
+
+    fn acts(self) -> Vec<Act> {
+        let slow = Act::slow(PAUSE);
+        let mut acts = vec![Act { ready: Ready::AtOnce, ..slow.clone() }, slow, Act::good()];
+        if matches!(self, Scene::Fresh) {
+            // Elsewhere a failure is a lesson of its own.
+            acts.push(Act::head(Head::Fails(Kind::Server)));
+        }
+        acts
     }
 
     async fn set(self, subject: &Subject) -> (Bench, Built) {
         let (bench, built) = subject.fresh();
-        if let (Scene::OneTry, Ok(lesson)) = (self, &subject.lesson) {
+        if let (Scene::Taught | Scene::OneTry, Ok(lesson)) = (self, &subject.lesson) {
             bench.teach(&built, lesson).await;
-            tokio::time::advance(lesson.over_after).await;
+            let early = if let Scene::Taught = self { 2 * PAUSE } else { Duration::ZERO };
+            tokio::time::advance(lesson.over_after.saturating_sub(early)).await;
         }
         (bench, built)
+    }
+
+    /// Waits until the next call is served whatever became of this one.
+    async fn pass(self, subject: &Subject) {
+        if let (Scene::Taught | Scene::OneTry, Ok(lesson)) = (self, &subject.lesson) {
+            let rest = if let Scene::Taught = self { lesson.over_after } else { Duration::ZERO };
+            tokio::time::advance(rest + lesson.again_after).await;
+        }
     }
 }
 
@@ -153,8 +178,9 @@ async fn poll(journey: &mut crate::journey::Journey, polls: usize) -> (bool, boo
 async fn settled(subject: &Subject, scene: Scene, bench: &Bench, built: &Built, what: &str) {
     let name = subject.name;
     assert_eq!(bench.out(), 0, "{name}, {scene:?}: futures, bodies or permits are out: {what}");
-    assert_eq!((built.held)(), 0, "{name}, {scene:?}: a probe's slot is held: {what}");
+    assert_eq!((built.held)(), 0, "{name}, {scene:?}: a slot, a place or tokens are held: {what}");
     bench.script_all(&Act::good());
+    scene.pass(subject).await;
     let seen = bench.observe(built.call()).await;
     assert!(seen.served_by(0), "{name}, {scene:?}: {what}, then {seen:?}");
     assert_eq!((bench.out(), (built.held)()), (0, 0), "{name}, {scene:?}: after the next call: {what}");

@@ -29,6 +29,9 @@ pub(super) fn clones_that_idle_ready_keep_nobody_out(subject: &Subject) -> Appli
         assert!(seen.served_by(0), "{}: {seen:?}", subject.name);
         drop(idle);
         assert_eq!(bench.out(), 0, "{}", subject.name);
+        if let Ok(lesson) = &subject.lesson {
+            tokio::time::advance(lesson.again_after).await;
+        }
         let seen = bench.observe(built.call()).await;
         assert!(seen.served_by(0), "{}: {seen:?}", subject.name);
     });

@@ -35,7 +35,8 @@ pub struct Bench {
 }
 
 impl Bench {
-    pub(crate) fn new(raw: bool) -> Self {
+    /// With targets that send bytes only, or that play the provider layer too.
+    pub fn new(raw: bool) -> Self {
         let target = || if raw { Target::raw() } else { Target::decoded() };
         Bench {
             targets: [target(), target()],
@@ -106,7 +107,7 @@ impl Bench {
 }
 
 /// A streamed chat, as it looks behind a `BufferLayer`.
-pub(crate) fn request() -> Request {
+pub fn request() -> Request {
     request_for("some-model")
 }
 

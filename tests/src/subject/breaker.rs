@@ -26,6 +26,7 @@ pub(super) fn http() -> Subject {
             calls: 5,
             asks: Act::good(),
             over_after: Duration::from_secs(60),
+            again_after: Duration::ZERO,
         }),
         refuses: Ok(()),
         tries_one: Ok(()),

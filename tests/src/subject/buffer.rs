@@ -34,7 +34,7 @@ pub(super) fn subject() -> Subject {
     }
 }
 
-pub(super) fn layer() -> BufferLayer {
+fn layer() -> BufferLayer {
     BufferLayer::default().limit(LIMIT)
 }
 

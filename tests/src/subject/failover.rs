@@ -26,13 +26,14 @@ pub(super) fn http() -> Subject {
             calls: 1,
             asks: Act::good(),
             over_after: Duration::from_secs(5 * 60),
+            again_after: Duration::ZERO,
         }),
         refuses: Err("calls a target that is out of service rather than none"),
         tries_one: Ok(()),
         callbacks: Ok(()),
         bounds: Err("holds nothing of an answer"),
         plain: Err("see its typed form"),
-        streamed: Ok(6),
+        streamed: Ok(7),
         late_successes: Ok(()),
         late_failures: Err("a late failure is news of the target"),
     }
@@ -64,5 +65,17 @@ fn gated<S, C>(bench: &Bench, failover: Failover<S, C>) -> Failover<S, C> {
 }
 
 fn built(handle: FailoverHandle, built: Built) -> Built {
-    Built { look: Arc::new(move || drop(handle.snapshot())), ..built }
+    let held = handle.clone();
+    Built { held: Box::new(move || in_flight(&held)), look: Arc::new(move || look(&handle)), ..built }
+}
+
+/// Calls that the targets still work on, as far as it knows.
+pub(crate) fn in_flight(handle: &FailoverHandle) -> u64 {
+    handle.snapshot().iter().map(|target| u64::from(target.in_flight)).sum()
+}
+
+/// What a handle can be asked, and a change of the list that changes nothing.
+pub(super) fn look(handle: &FailoverHandle) {
+    drop((handle.snapshot(), handle.watch()));
+    handle.reorder(["a", "b"]).expect("there are targets of these names");
 }

@@ -1,18 +1,18 @@
 //! A classifier that runs a user's code first.
 
-use buttress_call::{BoxError, Call, Carries, Classify, Verdict};
+use buttress_call::{BoxError, Call, Carries, Charging, Classify, Limits, Verdict};
 
 use super::Hook;
 
 /// Rings the hook, then asks the classifier inside.
 #[derive(Clone)]
-pub(super) struct Ringing<C> {
+pub(crate) struct Ringing<C> {
     hook: Hook,
     inner: C,
 }
 
 impl<C> Ringing<C> {
-    pub(super) fn new(hook: &Hook, inner: C) -> Self {
+    pub(crate) fn new(hook: &Hook, inner: C) -> Self {
         Ringing { hook: hook.clone(), inner }
     }
 }
@@ -21,6 +21,21 @@ impl<Res, C: Classify<Res>> Classify<Res> for Ringing<C> {
     fn classify<'a>(&self, result: Result<&'a Res, &BoxError>) -> Verdict<'a> {
         self.hook.ring();
         self.inner.classify(result)
+    }
+
+    fn limits(&self, result: Result<&Res, &BoxError>) -> Option<Limits> {
+        self.hook.ring();
+        self.inner.limits(result)
+    }
+
+    fn charging(&self, result: Result<&Res, &BoxError>) -> Option<Charging> {
+        self.hook.ring();
+        self.inner.charging(result)
+    }
+
+    fn should_retry(&self, result: Result<&Res, &BoxError>) -> Option<bool> {
+        self.hook.ring();
+        self.inner.should_retry(result)
     }
 }
 

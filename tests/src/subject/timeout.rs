@@ -28,6 +28,7 @@ pub(super) fn http() -> Subject {
             calls: 400,
             asks: Act::head(Head::Never),
             over_after: Duration::ZERO,
+            again_after: Duration::ZERO,
         }),
         refuses: Err("refuses only a call that comes after its deadline"),
         tries_one: Err("lets any number of calls through"),
