@@ -85,6 +85,11 @@ impl<'a> Candidate<'a> {
         self.state.traffic.success_rate()
     }
 
+    /// Its declared price.
+    pub fn price(&self) -> Option<f64> {
+        self.state.capabilities.price
+    }
+
     /// A hash of its name, the same in every process.
     pub(crate) fn name_hash(&self) -> u64 {
         self.state.name_hash

@@ -4,7 +4,7 @@ use std::{error::Error as StdError, fmt, sync::Arc, time::Duration};
 
 use buttress_call::{BoxError, Failure, Kind};
 
-use crate::Cooldown;
+use crate::{Cooldown, Lack};
 
 /// No target served the call: every one of them, and why.
 ///
@@ -74,6 +74,8 @@ pub enum Reason {
     Cooling(Cooldown),
     /// It was passed over: its gate lets nothing through.
     Gated,
+    /// It was passed over: it cannot serve such a request.
+    Lacks(Lack),
     /// It was passed over: it takes no more calls.
     Drained,
     /// It was passed over: another attempt of the same call was using it.
@@ -105,6 +107,7 @@ impl Attempt {
         match self.reason {
             Reason::Failed(failure) => Some(failure.kind),
             Reason::Cooling(cooldown) => Some(cooldown.kind),
+            Reason::Lacks(lack) => Some(lack.kind()),
             Reason::Gated | Reason::Drained => Some(Kind::Rejected),
             Reason::InUse | Reason::NotReady | Reason::NotTried => None,
         }
@@ -137,6 +140,7 @@ impl fmt::Display for Reason {
                 write!(f, "cooling after {kind}, {remaining:?} left")
             }
             Reason::Gated => f.write_str("gated"),
+            Reason::Lacks(lack) => lack.fmt(f),
             Reason::Drained => f.write_str("drained"),
             Reason::InUse => f.write_str("in use by another attempt"),
             Reason::NotReady => f.write_str("not ready"),

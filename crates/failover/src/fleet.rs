@@ -24,6 +24,8 @@ pub(crate) struct Fleet<S> {
     pub(crate) tiers: Box<[Tier]>,
     /// The bits of all.
     pub(crate) all: u64,
+    /// Whether some target may lack what a request needs.
+    pub(crate) is_picky: bool,
     pub(crate) roster: Arc<Roster>,
     home: Weak<Shared<S>>,
 }
@@ -98,9 +100,10 @@ impl<S> Fleet<S> {
             tiers.push(Tier { places, strategy: strategies.of(tier[0].0.tier()).clone() });
         }
         let all = members.iter().fold(0, |all, (state, _)| all | state.bit());
+        let is_picky = members.iter().any(|(state, _)| !state.capabilities.serves_all());
         let (states, services): (Vec<_>, Vec<_>) = members.into_iter().unzip();
         let (states, services) = (states.into(), services.into());
-        Fleet { version, states, services, tiers: tiers.into(), all, roster: roster.clone(), home }
+        Fleet { version, states, services, tiers: tiers.into(), all, is_picky, roster: roster.clone(), home }
     }
 
     #[inline]

@@ -3,12 +3,12 @@
 use std::{error::Error as StdError, fmt, sync::Arc};
 
 /// The rule that a target, or a list of targets, breaks; its message names it and the value.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct InvalidTargets {
     rule: Rule,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Rule {
     Empty,
     /// The position, from zero, of a target whose name is empty.
@@ -17,6 +17,9 @@ pub(crate) enum Rule {
     TooMany,
     Unknown(Arc<str>),
     GatedTwice(Arc<str>),
+    Price(Arc<str>, f64),
+    NoWindow(Arc<str>),
+    NoModels(Arc<str>),
 }
 
 impl From<Rule> for InvalidTargets {
@@ -34,6 +37,13 @@ impl fmt::Display for InvalidTargets {
             Rule::TooMany => write!(f, "failover takes at most {} targets", crate::roster::MAX_TARGETS),
             Rule::Unknown(name) => write!(f, "no target is named {name:?}"),
             Rule::GatedTwice(name) => write!(f, "target {name:?} has a gate already"),
+            Rule::Price(name, price) => {
+                write!(f, "target {name:?} has a price of {price}: it must be a number, zero or more")
+            }
+            Rule::NoWindow(name) => write!(f, "target {name:?} has a window of 0 tokens: no request fits"),
+            Rule::NoModels(name) => {
+                write!(f, "target {name:?} has an empty list of models: none may be asked for")
+            }
         }
     }
 }

@@ -8,6 +8,7 @@
 //! [`gate`]: Failover::gate
 
 mod candidates;
+mod capability;
 mod carried;
 mod change;
 mod cooling;
@@ -29,6 +30,7 @@ mod traffic;
 mod waiting;
 
 pub use candidates::{Candidate, Candidates};
+pub use capability::Lack;
 pub use change::Change;
 pub use cooling::Cooldown;
 pub use exhausted::{Attempt, Exhausted, Reason};
@@ -36,5 +38,5 @@ pub use future::ResponseFuture;
 pub use handle::{FailoverHandle, TargetSnapshot, TargetState};
 pub use invalid::InvalidTargets;
 pub use service::Failover;
-pub use strategy::{Affinity, InOrder, InvalidBound, MostReliable, PowerOfTwo, Strategy, Weighted};
+pub use strategy::{Affinity, Cheapest, InOrder, InvalidBound, MostReliable, PowerOfTwo, Strategy, Weighted};
 pub use target::{Target, boxed};

@@ -44,10 +44,17 @@ impl Log {
 
     pub(crate) fn exhausted(mut self, others: impl Iterator<Item = Attempt>, out_of_time: bool) -> Error {
         self.attempts.extend(others);
-        let (failure, source) = self.cause.unwrap_or((Kind::Rejected.into(), None));
+        let (failure, source) = self.cause.unwrap_or_else(|| (nobody_was_asked(&self.attempts).into(), None));
         let exhausted = Exhausted { attempts: self.attempts, out_of_time, source };
         Error::by_layer(failure, "failover", exhausted).with_usage(self.usage).with_exhausted()
     }
+}
+
+/// A request that no target can serve fails as the first of them would have answered.
+fn nobody_was_asked(attempts: &[Attempt]) -> Kind {
+    let lacks = |attempt: &Attempt| matches!(attempt.reason(), Reason::Lacks(_));
+    let kind = attempts.first().filter(|_| attempts.iter().all(lacks)).and_then(Attempt::kind);
+    kind.unwrap_or(Kind::Rejected)
 }
 
 /// The first upstream failure is the call's; until there is one, the refusal that ends soonest.

@@ -76,6 +76,7 @@ impl Roster {
         if list.states.iter().any(|state| state.name == settings.name) {
             return Err(Rule::Twice(settings.name).into());
         }
+        settings.capabilities.check(&settings.name)?;
         let slot = list.states.iter().fold(0, |used, state| used | state.bit()).trailing_ones();
         if slot as usize == MAX_TARGETS {
             return Err(Rule::TooMany.into());

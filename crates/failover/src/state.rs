@@ -11,6 +11,7 @@ use std::{
 use buttress_call::{Failure, Kind};
 
 use crate::{
+    capability::Capabilities,
     change::{Change, News},
     cooling::Cooler,
     random::mix,
@@ -23,6 +24,7 @@ pub(crate) struct State {
     pub(crate) name_hash: u64,
     /// Its bit in the words of a call; no two targets of one failover share it.
     pub(crate) slot: u32,
+    pub(crate) capabilities: Capabilities,
     pub(crate) gate: OnceLock<Gate>,
     pub(crate) cooler: Cooler,
     pub(crate) traffic: Traffic,
@@ -44,6 +46,7 @@ impl State {
             name_hash: hash(name.as_bytes()),
             name,
             slot,
+            capabilities: settings.capabilities,
             gate: settings.gate.map_or_else(OnceLock::new, OnceLock::from),
             traffic: Traffic::new(),
             tier: AtomicU32::new(settings.tier),

@@ -1,6 +1,7 @@
 //! Which target of a tier is next.
 
 mod affinity;
+mod cheapest;
 mod in_order;
 mod most_reliable;
 mod power_of_two;
@@ -8,6 +9,7 @@ mod weighted;
 
 pub use self::{
     affinity::{Affinity, InvalidBound},
+    cheapest::Cheapest,
     in_order::InOrder,
     most_reliable::MostReliable,
     power_of_two::PowerOfTwo,

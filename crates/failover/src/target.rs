@@ -6,11 +6,12 @@ use buttress_call::BoxError;
 use tower::{ServiceExt, util::BoxCloneSyncService};
 use tower_service::Service;
 
-use crate::state::Gate;
+use crate::{capability::Capabilities, state::Gate};
 
 /// A named target: a service, and what is declared of it.
 ///
-/// The defaults: tier 0, weight 1, no gate.
+/// The defaults: tier 0, weight 1, no gate. What is not declared, the target is taken to have: any model, a window of
+/// any size, streams.
 ///
 /// ```
 /// use buttress_failover::{Failover, Target};
@@ -20,8 +21,8 @@ use crate::state::Gate;
 ///
 /// let fleet = Failover::new([
 ///     Target::new("primary", primary).weight(3),
-///     Target::new("second", second),
-///     Target::new("spare", spare).tier(1),
+///     Target::new("second", second).window(32_000).models(["small", "large"]),
+///     Target::new("spare", spare).tier(1).without_streaming(),
 /// ])?;
 /// # Ok::<_, buttress_failover::InvalidTargets>(())
 /// ```
@@ -37,12 +38,15 @@ pub(crate) struct Settings {
     pub(crate) tier: u32,
     pub(crate) weight: u32,
     pub(crate) gate: Option<Gate>,
+    pub(crate) capabilities: Capabilities,
 }
 
 impl<S> Target<S> {
     /// A target of this name.
     pub fn new(name: impl Into<Arc<str>>, service: S) -> Self {
-        let settings = Settings { name: name.into(), tier: 0, weight: 1, gate: None };
+        let name = name.into();
+        let capabilities = Capabilities::default();
+        let settings = Settings { name, tier: 0, weight: 1, gate: None, capabilities };
         Target { service, settings }
     }
 
@@ -55,6 +59,34 @@ impl<S> Target<S> {
     /// Its share of a weighted tier's calls, beside the weights of the others.
     pub fn weight(mut self, weight: u32) -> Self {
         self.settings.weight = weight;
+        self
+    }
+
+    /// Its context window in tokens, prompt and answer together.
+    ///
+    /// A request that is estimated to need more (4 bytes of text a token, and its own cap on the answer) goes
+    /// elsewhere; if it needs more than every window, the estimate is not believed and the largest is tried. A prompt
+    /// that one target found too long goes to larger windows only.
+    pub fn window(mut self, tokens: u64) -> Self {
+        self.settings.capabilities.window = Some(tokens);
+        self
+    }
+
+    /// The models that it has, by the names that callers use: requests for others go elsewhere.
+    pub fn models<M: Into<Arc<str>>>(mut self, models: impl IntoIterator<Item = M>) -> Self {
+        self.settings.capabilities.models = Some(models.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// It cannot stream: requests for a stream go elsewhere.
+    pub fn without_streaming(mut self) -> Self {
+        self.settings.capabilities.no_streaming = true;
+        self
+    }
+
+    /// Its price, in any unit that is the same for all targets: for [`Cheapest`](crate::Cheapest).
+    pub fn price(mut self, price: f64) -> Self {
+        self.settings.capabilities.price = Some(price);
         self
     }
 

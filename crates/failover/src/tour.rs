@@ -9,6 +9,7 @@ use buttress_call::{Carries, InUse};
 use tokio::time::Instant;
 
 use crate::{
+    capability::unfit,
     carried::{Carried, Rank},
     cooling::{Probe, Seen},
     fleet::Fleet,
@@ -26,6 +27,10 @@ pub(crate) struct Tour<S, C, Req> {
     carried: Carried,
     /// The bits of the targets that were called, or failed to become ready.
     tried: u64,
+    /// The bits of those that lack what the request needs.
+    unfit: u64,
+    /// The largest window that the prompt was found too long for.
+    outgrown: Option<u64>,
     /// The bits of those that were passed over for the current one because they were not ready.
     unready: u64,
     /// The place in the fleet of the attempt's target; the fleet is replaced only between attempts.
@@ -51,12 +56,15 @@ where
 {
     pub(crate) fn new(fleet: Arc<Fleet<S>>, classify: C, request: Req) -> Self {
         let carried = classify.call(&request).map_or_else(Carried::default, Carried::of);
+        let unfit = if fleet.is_picky { unfit(&fleet.states, carried.shape.as_deref(), None) } else { 0 };
         Tour {
             fleet,
             classify,
             request: Some(request),
             carried,
             tried: 0,
+            unfit,
+            outgrown: None,
             unready: 0,
             current: 0,
             sent: false,
@@ -73,15 +81,23 @@ impl<S, C, Req> Tour<S, C, Req> {
         self.carried.rank(&self.fleet.states[index])
     }
 
-    /// The bits of those that were tried, or are waited for already.
+    /// The bits of those that were tried, are waited for already, or cannot serve.
     fn passed(&self) -> u64 {
-        self.tried | self.waiting.as_ref().map_or(0, |waiting| waiting.mask())
+        self.tried | self.unfit | self.waiting.as_ref().map_or(0, |waiting| waiting.mask())
     }
 
     /// The places of those that were not passed.
     fn candidates(&self) -> impl Iterator<Item = usize> {
         let passed = self.passed();
         (0..self.fleet.states.len()).filter(move |index| passed & self.fleet.states[*index].bit() == 0)
+    }
+
+    /// After the list has changed, or what is known of the prompt's size.
+    #[cold]
+    fn judge_fitness(&mut self) {
+        if self.fleet.is_picky {
+            self.unfit = unfit(&self.fleet.states, self.carried.shape.as_deref(), self.outgrown);
+        }
     }
 
     fn upstream_failed(&self) -> bool {

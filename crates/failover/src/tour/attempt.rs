@@ -1,6 +1,6 @@
 //! One attempt, and what its result means for the call.
 
-use std::{ops::ControlFlow, sync::Arc, time::Duration};
+use std::{ops::ControlFlow, time::Duration};
 
 use buttress_call::{BoxError, Carries, Cause, Classify, Completion, Failure, Kind, Outcome, Usage, Verdict};
 use tokio::time::Instant;
@@ -8,8 +8,9 @@ use tower_service::Service;
 
 use super::{Rank, Tour};
 use crate::{
+    Lack,
     exhausted::{Attempt, Reason},
-    state::Flowing,
+    state::{Flowing, State},
 };
 
 impl<S, C, Req> Tour<S, C, Req> {
@@ -36,7 +37,7 @@ impl<S, C, Req> Tour<S, C, Req> {
         }
         self.sent = true;
         // A target that is added later finds no request, and is not tried.
-        let is_last = self.fleet.all & !self.tried == 0;
+        let is_last = self.fleet.all & !(self.tried | self.unfit) == 0;
         let request = if is_last { self.request.take() } else { self.request.clone() };
         let mut request = request.expect("only the last target takes the request, and each is tried once");
         if let Some(call) = self.classify.call_mut(&mut request) {
@@ -131,6 +132,10 @@ impl<S, C, Req> Tour<S, C, Req> {
         if !failure.kind.fails_over() || self.fleet.states.len() == 1 {
             return ControlFlow::Break(result);
         }
+        if failure.kind == Kind::ContextTooLong {
+            self.outgrown = self.outgrown.max(self.state().capabilities.window);
+            self.judge_fitness();
+        }
         let name = self.state().name.clone();
         let (response, error) = match result {
             Ok(response) => (Some(response), None),
@@ -146,30 +151,34 @@ impl<S, C, Req> Tour<S, C, Req> {
 
     pub(crate) fn exhausted(&mut self, out_of_time: bool) -> BoxError {
         let log = self.log.take().unwrap_or_default();
-        let others = self.candidates();
-        let others =
-            others.map(|index| Attempt::new(self.fleet.states[index].name.clone(), self.reason(index)));
+        let untried = self.fleet.states.iter().filter(|state| self.tried & state.bit() == 0);
+        let others = untried.map(|state| Attempt::new(state.name.clone(), self.reason(state)));
         log.exhausted(others, out_of_time).into()
     }
 
-    fn reason(&self, index: usize) -> Reason {
-        match self.rank(index) {
+    fn reason(&self, state: &State) -> Reason {
+        if self.unfit & state.bit() != 0 {
+            let lack = self.carried.shape.as_ref().and_then(|shape| state.capabilities.lack(shape));
+            // What fits by the estimate was found to be too small by another target's answer.
+            return Reason::Lacks(lack.unwrap_or(Lack::Window));
+        }
+        match self.carried.rank(state) {
             Rank::Drained => Reason::Drained,
             Rank::Gated => Reason::Gated,
             Rank::Cooling(cooldown) => Reason::Cooling(cooldown),
             Rank::InUse => Reason::InUse,
-            Rank::Free if self.unready & self.fleet.states[index].bit() != 0 => Reason::NotReady,
+            Rank::Free if self.unready & state.bit() != 0 => Reason::NotReady,
             Rank::Free => Reason::NotTried,
         }
     }
 
     /// Whether a target is free that was ready, or not asked, when the current one was chosen.
     fn another_can_serve(&self) -> bool {
-        let passed = self.tried | self.unready;
+        let passed = self.tried | self.unfit | self.unready;
         self.fleet.states.iter().any(|state| passed & state.bit() == 0 && self.is_free(state))
     }
 
-    fn is_free(&self, state: &Arc<crate::state::State>) -> bool {
+    fn is_free(&self, state: &State) -> bool {
         self.carried.rank(state) == Rank::Free
     }
 

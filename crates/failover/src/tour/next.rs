@@ -60,6 +60,7 @@ impl<S, C, Req> Tour<S, C, Req> {
             && let Some(latest) = self.fleet.latest()
         {
             self.fleet = latest;
+            self.judge_fitness();
         }
     }
 

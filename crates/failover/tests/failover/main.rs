@@ -4,6 +4,7 @@
 
 mod calls;
 mod cancelled;
+mod capabilities;
 mod control;
 mod cooling;
 mod gates;
