@@ -20,6 +20,8 @@ pub(crate) struct Carried {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rank {
     Free,
+    /// In service, but it warms up and has enough to do.
+    Warming,
     InUse,
     Cooling(Cooldown),
     Gated,
@@ -46,6 +48,8 @@ impl Carried {
             Rank::Cooling(cooldown)
         } else if self.targets.as_ref().is_some_and(|targets| targets.in_use(&state.name)) {
             Rank::InUse
+        } else if state.is_full() {
+            Rank::Warming
         } else {
             Rank::Free
         }

@@ -25,6 +25,7 @@ use self::{
 use crate::{
     change::{Change, News},
     state::State,
+    warm_up::WarmUp,
 };
 
 /// The longest that a hint is believed: a provider's clock may be wrong, and trying again costs one call.
@@ -56,6 +57,7 @@ pub(crate) struct Cooler {
     target: AtomicU64,
     probing: AtomicBool,
     models: Models,
+    pub(crate) warm_up: WarmUp,
     name: Arc<str>,
     news: News,
 }
@@ -63,6 +65,7 @@ pub(crate) struct Cooler {
 impl Cooler {
     pub(crate) fn new(name: Arc<str>, news: News) -> Self {
         Cooler {
+            warm_up: WarmUp::default(),
             name,
             news,
             base: Instant::now(),
@@ -157,6 +160,7 @@ impl Cooler {
         // A word that has changed since belongs to a newer failure.
         let clear = |seen| self.target.compare_exchange(seen, 0, Ordering::Relaxed, Ordering::Relaxed);
         if seen != 0 && clear(seen).is_ok() {
+            self.warm_up.begin();
             self.news.tell(Change::Recovered(self.name.clone()));
         }
     }

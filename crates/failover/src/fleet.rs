@@ -55,10 +55,11 @@ impl<S> Shared<S> {
         if fleet.is_latest() { fleet } else { self.rebuild(|_| Ok(None)).unwrap_or(fleet) }
     }
 
-    pub(crate) fn add(&self, target: Target<S>) -> Result<(), InvalidTargets> {
+    pub(crate) fn add(&self, target: Target<S>, warms_up: bool) -> Result<(), InvalidTargets> {
         let Target { service, settings } = target;
         let service = Arc::new(service);
-        self.rebuild(|roster| Ok(Some((roster.add(settings)?, service)))).map(drop)
+        let add = |roster: &Roster| Ok(Some((roster.add(settings, warms_up)?, service)));
+        self.rebuild(add).map(drop)
     }
 
     /// Gives the targets of the roster their services. Dropping a service is the user's code, hence outside the lock.

@@ -73,6 +73,8 @@ pub struct TargetSnapshot {
 pub enum TargetState {
     /// It takes calls.
     Serving,
+    /// It is back, or new, and takes this many calls at once so far. More go there only if nobody else can take them.
+    WarmingUp(u32),
     /// It takes no more calls: an operator said so.
     Drained,
     /// Its gate lets nothing through.
@@ -147,7 +149,7 @@ impl TargetSnapshot {
             _ if state.is_drained() => TargetState::Drained,
             _ if gated => TargetState::Gated,
             Some(cooldown) => TargetState::Cooling(cooldown),
-            None => TargetState::Serving,
+            None => state.cooler.warm_up.allowed().map_or(TargetState::Serving, TargetState::WarmingUp),
         };
         TargetSnapshot {
             name: state.name.clone(),

@@ -28,6 +28,7 @@ mod target;
 mod tour;
 mod traffic;
 mod waiting;
+mod warm_up;
 
 pub use candidates::{Candidate, Candidates};
 pub use capability::Lack;

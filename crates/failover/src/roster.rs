@@ -68,7 +68,7 @@ impl Roster {
         self.news.tell(Change::Reordered);
     }
 
-    pub(crate) fn add(&self, settings: Settings) -> Result<Arc<State>, InvalidTargets> {
+    pub(crate) fn add(&self, settings: Settings, warms_up: bool) -> Result<Arc<State>, InvalidTargets> {
         let mut list = self.lock();
         if settings.name.is_empty() {
             return Err(Rule::Unnamed(list.states.len()).into());
@@ -82,6 +82,9 @@ impl Roster {
             return Err(Rule::TooMany.into());
         }
         let state = Arc::new(State::new(slot, settings, self.news.clone()));
+        if warms_up {
+            state.cooler.warm_up.begin();
+        }
         list.states.push(state.clone());
         self.changed(&mut list);
         Ok(state)
@@ -138,6 +141,9 @@ impl Roster {
         let list = self.lock();
         let state = list.states[place(&list.states, name)?].clone();
         if state.drain(drained) {
+            if !drained {
+                state.cooler.warm_up.begin();
+            }
             self.version.fetch_add(1, Release);
             drop(list);
             state.tell(if drained { Change::Drained } else { Change::Resumed });

@@ -46,7 +46,7 @@ impl<S> Failover<S> {
     pub fn new(targets: impl IntoIterator<Item = Target<S>>) -> Result<Self, InvalidTargets> {
         let shared = Shared::new(Roster::new());
         for target in targets {
-            shared.add(target)?;
+            shared.add(target, false)?;
         }
         let fleet = shared.fleet();
         if fleet.states.is_empty() {
@@ -132,7 +132,7 @@ impl<S, C> Failover<S, C> {
     /// ```
     pub fn add(&self, target: Target<S>) -> Result<(), InvalidTargets> {
         let name = target.settings.name.clone();
-        self.shared.add(target)?;
+        self.shared.add(target, true)?;
         self.shared.roster.news.tell(Change::Added(name));
         Ok(())
     }

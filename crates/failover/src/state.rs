@@ -26,6 +26,8 @@ pub(crate) struct State {
     pub(crate) slot: u32,
     pub(crate) capabilities: Capabilities,
     pub(crate) gate: OnceLock<Gate>,
+    /// What the gate said last.
+    shut: AtomicBool,
     pub(crate) cooler: Cooler,
     pub(crate) traffic: Traffic,
     pub(crate) tier: AtomicU32,
@@ -48,6 +50,7 @@ impl State {
             slot,
             capabilities: settings.capabilities,
             gate: settings.gate.map_or_else(OnceLock::new, OnceLock::from),
+            shut: AtomicBool::new(false),
             traffic: Traffic::new(),
             tier: AtomicU32::new(settings.tier),
             weight: AtomicU32::new(settings.weight),
@@ -67,7 +70,37 @@ impl State {
 
     #[inline]
     pub(crate) fn is_gated(&self) -> bool {
-        self.gate.get().is_some_and(|may_pass| !may_pass())
+        self.gate.get().is_some_and(|may_pass| self.note(!may_pass()))
+    }
+
+    /// Whether the gate is shut. A target whose gate has opened warms up.
+    fn note(&self, shut: bool) -> bool {
+        if self.shut.load(Relaxed) != shut && self.shut.swap(shut, Relaxed) && !shut {
+            self.cooler.warm_up.begin();
+            self.tell(Change::Recovered);
+        }
+        shut
+    }
+
+    /// Whether it warms up, and has as many calls as it may have by now.
+    #[inline]
+    pub(crate) fn is_full(&self) -> bool {
+        !self.cooler.warm_up.allows(|| self.traffic.in_flight())
+    }
+
+    /// A call brought its first content after this time, if that is known.
+    #[inline]
+    pub(crate) fn succeeded(&self, first_content: Option<Duration>) {
+        self.traffic.succeeded(first_content);
+        if self.cooler.warm_up.allowed().is_some() {
+            self.cooler.warm_up.grow();
+        }
+    }
+
+    pub(crate) fn failed(&self, kind: Kind) {
+        if self.traffic.failed(kind) {
+            self.cooler.warm_up.start_over();
+        }
     }
 
     #[inline]

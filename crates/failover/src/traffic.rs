@@ -61,15 +61,17 @@ impl Traffic {
         }
     }
 
-    /// A call failed. A failure that the request brought with it, or that this side made, says nothing of reliability.
-    pub(crate) fn failed(&self, kind: Kind) {
+    /// A call failed; whether that is the target's fault. What the request brought with it is not, and what this side
+    /// refused says nothing of the target's reliability.
+    pub(crate) fn failed(&self, kind: Kind) -> bool {
         if matches!(kind, Kind::Filtered | Kind::Invalid | Kind::ContextTooLong | Kind::NotFound) {
-            return;
+            return false;
         }
         self.speed.at_least(FAILURE_COST, self.ticks());
         if kind != Kind::Rejected {
             self.failures.record(true, self.ticks());
         }
+        true
     }
 
     /// A call was given up at this age: its time to first content would have been longer.

@@ -72,7 +72,7 @@ impl<S, C, Req> Tour<S, C, Req> {
                 outcome => {
                     let served = outcome.is_success();
                     if served {
-                        self.state().traffic.succeeded(time);
+                        self.state().succeeded(time);
                     }
                     served
                 }
@@ -88,14 +88,14 @@ impl<S, C, Req> Tour<S, C, Req> {
     /// The answer is the caller's, but the target works on it until it ends.
     fn flows(&self, completion: &Completion, time: Option<Duration>) {
         let first_content = completion.progress().time_to_first_content();
-        self.state().traffic.succeeded(first_content.or(time));
+        self.state().succeeded(first_content.or(time));
         if completion.ended().is_some_and(|ended| ended.outcome.is_success()) {
             return;
         }
         let flowing = Flowing::new(self.state());
         completion.on_end(move |ended| {
             if let Outcome::Failure(failure) = ended.outcome {
-                flowing.state.traffic.failed(failure.kind);
+                flowing.state.failed(failure.kind);
             }
         });
     }
@@ -122,7 +122,7 @@ impl<S, C, Req> Tour<S, C, Req> {
         usage: Option<Usage>,
     ) -> ControlFlow<Result<Res, BoxError>> {
         let state = self.state();
-        state.traffic.failed(failure.kind);
+        state.failed(failure.kind);
         if let Some(time) = state.cool(failure, self.carried.model()) {
             tracing::info!(name = &*state.name, kind = failure.kind.as_str(), ?time, "target cools");
         }
@@ -167,8 +167,8 @@ impl<S, C, Req> Tour<S, C, Req> {
             Rank::Gated => Reason::Gated,
             Rank::Cooling(cooldown) => Reason::Cooling(cooldown),
             Rank::InUse => Reason::InUse,
-            Rank::Free if self.unready & state.bit() != 0 => Reason::NotReady,
-            Rank::Free => Reason::NotTried,
+            Rank::Free | Rank::Warming if self.unready & state.bit() != 0 => Reason::NotReady,
+            Rank::Free | Rank::Warming => Reason::NotTried,
         }
     }
 
@@ -186,7 +186,7 @@ impl<S, C, Req> Tour<S, C, Req> {
         self.refresh();
         self.request.is_some()
             && self.candidates().any(|index| match self.rank(index) {
-                Rank::Free => true,
+                Rank::Free | Rank::Warming => true,
                 Rank::Drained => false,
                 _ => !self.upstream_failed(),
             })

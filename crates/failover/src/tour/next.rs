@@ -82,9 +82,11 @@ impl<S, C, Req> Tour<S, C, Req> {
         S: Service<Req> + Clone,
         S::Error: Into<BoxError>,
     {
-        for rank in [Rank::Free, Rank::InUse] {
-            if let Some(readied) = self.choose(rank, cx) {
-                return Poll::Ready(Some(readied));
+        for ranks in [&[Rank::Free, Rank::Warming][..], &[Rank::InUse]] {
+            for rank in ranks {
+                if let Some(readied) = self.choose(*rank, cx) {
+                    return Poll::Ready(Some(readied));
+                }
             }
             if self.waiting.is_some() {
                 return Poll::Pending;

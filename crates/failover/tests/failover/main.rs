@@ -10,6 +10,7 @@ mod cooling;
 mod gates;
 mod property;
 mod readiness;
+mod recovery;
 mod scripted;
 mod strategies;
 mod tour;
