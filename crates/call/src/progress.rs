@@ -91,6 +91,8 @@ impl Progress {
     }
 
     /// The request waits on this side, in a queue: until it is sent, its age says nothing of the provider.
+    ///
+    /// Whoever lets it go [marks it as sent](Progress::mark_sent), in case that nobody further inside does.
     pub fn mark_waiting(&self) {
         self.for_each(|inner| inner.waiting.store(true, Relaxed));
     }

@@ -47,6 +47,10 @@ impl Permit {
     pub(crate) fn calling_late(&mut self, call: Option<&Call>) {
         self.limits.gate.renew(self.limits.common.now(), &mut self.ticket);
         self.calling(call);
+        if let Some(progress) = self.progress.as_ref().filter(|progress| progress.is_waiting()) {
+            // The wait is over, also where nobody further inside marks the send.
+            progress.mark_sent();
+        }
     }
 
     /// The call's future has resolved.

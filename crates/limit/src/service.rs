@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use buttress_call::{BoxError, Carries, Classify, Http};
+use buttress_call::{BoxError, Call, Carries, Classify, Http};
 use tower_service::Service;
 
 use crate::{
@@ -85,6 +85,9 @@ where
                 ResponseFuture::calling(self.inner.call(request), permit, classify)
             }
             Entry::Busy | Entry::Queued(_) => {
+                if let Some(progress) = self.classify.call(&request).and_then(Call::progress) {
+                    progress.mark_waiting();
+                }
                 let waiting = Waiting::new(self.unready(), request, estimate, ask, limits);
                 ResponseFuture::waiting(waiting, classify)
             }

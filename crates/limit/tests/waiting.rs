@@ -63,6 +63,20 @@ async fn a_higher_class_passes_first_and_every_tenth_turn_is_the_lowest_ones() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_call_that_waits_says_so_until_it_goes() {
+    let rig = rig(tokens());
+    rig.send(Job::quick(600)).await.unwrap();
+    let mut request = Request::new(Job::hang(50));
+    let progress = Call::get_or_insert(request.extensions_mut()).ensure_progress().clone();
+    let task = rig.spawn(request).await;
+    assert!(progress.is_waiting() && progress.sent_at().is_none());
+    advance(6 * SECOND).await;
+    settle().await;
+    assert!(!progress.is_waiting() && progress.sent_at().is_some());
+    task.abort();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_hedge_never_waits() {
     let rig = rig(tokens());
     rig.send(Job::quick(600)).await.unwrap();
