@@ -113,7 +113,6 @@ async fn a_hedge_that_every_targets_limiter_refuses_is_dropped_too() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "the limiter does not say that a call waits"]
 async fn a_call_in_a_limiters_queue_is_not_hedged() {
     // Content comes soon, and the answer takes a second.
     let busy = || sim("a", model().per_token(Latency::Fixed(SECOND / 4)));
@@ -129,7 +128,6 @@ async fn a_call_in_a_limiters_queue_is_not_hedged() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "the limiter does not say that a call waits"]
 async fn a_first_content_limit_outside_of_a_limiter_leaves_its_queue_out() {
     let sim = sim("a", model().per_token(Latency::Fixed(SECOND / 4)));
     let layers = ServiceBuilder::new().layer(first_content(DELAY)).layer(LimitLayer::new(limit(1)).unwrap());
