@@ -142,6 +142,11 @@ impl Cooler {
         }
     }
 
+    /// Whether it needs a probe, now or later.
+    pub(crate) fn awaits_probe(&self) -> bool {
+        kind_of(self.target.load(Ordering::Relaxed)).is_some_and(needs_probe)
+    }
+
     /// The target's own cooling, and those of its models.
     pub(crate) fn snapshot(&self) -> (Option<Cooldown>, Vec<(Arc<str>, Cooldown)>) {
         let now = self.now();

@@ -2,7 +2,7 @@
 
 use std::{error::Error as StdError, fmt, sync::Arc};
 
-/// The rule that a target, or a list of targets, breaks; its message names it and the value.
+/// The rule that a target, a list of targets, or their probing, breaks; its message names it and the value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct InvalidTargets {
     rule: Rule,
@@ -17,6 +17,8 @@ pub(crate) enum Rule {
     TooMany,
     Unknown(Arc<str>),
     GatedTwice(Arc<str>),
+    ReopenedTwice(Arc<str>),
+    Interval,
     Price(Arc<str>, f64),
     NoWindow(Arc<str>),
     NoModels(Arc<str>),
@@ -37,6 +39,8 @@ impl fmt::Display for InvalidTargets {
             Rule::TooMany => write!(f, "failover takes at most {} targets", crate::roster::MAX_TARGETS),
             Rule::Unknown(name) => write!(f, "no target is named {name:?}"),
             Rule::GatedTwice(name) => write!(f, "target {name:?} has a gate already"),
+            Rule::ReopenedTwice(name) => write!(f, "target {name:?} has a way to reopen its gate already"),
+            Rule::Interval => f.write_str("probes every 0 ns: the interval must be longer than zero"),
             Rule::Price(name, price) => {
                 write!(f, "target {name:?} has a price of {price}: it must be a number, zero or more")
             }

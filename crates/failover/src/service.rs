@@ -4,13 +4,14 @@ use std::{
     fmt,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use buttress_call::{BoxError, Carries, Classify, Http};
 use tower_service::Service;
 
 use crate::{
-    Change, FailoverHandle, InvalidTargets, ResponseFuture, Strategy, Target,
+    Change, FailoverHandle, InvalidTargets, Prober, ResponseFuture, Strategy, Target,
     fleet::{Fleet, Shared},
     invalid::Rule,
     roster::Roster,
@@ -78,6 +79,39 @@ impl<S, C> Failover<S, C> {
         let set = target.gate.set(Box::new(may_pass));
         set.map_err(|_| Rule::GatedTwice(name.into()))?;
         Ok(self)
+    }
+
+    /// Calls `reopen` when a [probe](Failover::prober) found the named target well though its gate is shut: made for
+    /// the reset of its circuit breaker. It must not block.
+    ///
+    /// An error if no target has this name, or if it has been told already.
+    pub fn reopen(
+        self,
+        name: &str,
+        reopen: impl Fn() + Send + Sync + 'static,
+    ) -> Result<Self, InvalidTargets> {
+        let set = self.shared.roster.find(name)?.reopen.set(Box::new(reopen));
+        set.map_err(|_| Rule::ReopenedTwice(name.into()))?;
+        Ok(self)
+    }
+
+    /// A future that probes targets out of service this often, with a request made for the target's name.
+    ///
+    /// An error if the interval is zero.
+    pub fn prober<Req>(
+        &self,
+        every: Duration,
+        request: impl Fn(&str) -> Req + Send + Sync + 'static,
+    ) -> Result<Prober<S, C>, InvalidTargets>
+    where
+        S: Service<Req, Error: Into<BoxError>, Future: Send, Response: Send> + Clone + Send + 'static,
+        C: Classify<S::Response> + Clone + Send + Sync + 'static,
+        Req: Send + 'static,
+    {
+        if every.is_zero() {
+            return Err(Rule::Interval.into());
+        }
+        Ok(Prober::new(Arc::downgrade(&self.shared), self.classify.clone(), every, request))
     }
 
     /// Chooses within each tier by this strategy; [`InOrder`](crate::InOrder) if there is none.

@@ -13,7 +13,7 @@ use buttress_call::{Failure, Kind};
 use crate::{
     capability::Capabilities,
     change::{Change, News},
-    cooling::Cooler,
+    cooling::{Cooler, Seen},
     random::mix,
     target::Settings,
     traffic::Traffic,
@@ -26,6 +26,8 @@ pub(crate) struct State {
     pub(crate) slot: u32,
     pub(crate) capabilities: Capabilities,
     pub(crate) gate: OnceLock<Gate>,
+    /// Called when a probe has found the target well though its gate is shut.
+    pub(crate) reopen: OnceLock<Reopen>,
     /// What the gate said last.
     shut: AtomicBool,
     pub(crate) cooler: Cooler,
@@ -36,6 +38,9 @@ pub(crate) struct State {
     drained: AtomicBool,
     news: News,
 }
+
+/// Opens a gate.
+pub(crate) type Reopen = Box<dyn Fn() + Send + Sync>;
 
 /// True while calls may pass.
 pub(crate) type Gate = Box<dyn Fn() -> bool + Send + Sync>;
@@ -50,6 +55,7 @@ impl State {
             slot,
             capabilities: settings.capabilities,
             gate: settings.gate.map_or_else(OnceLock::new, OnceLock::from),
+            reopen: settings.reopen.map_or_else(OnceLock::new, OnceLock::from),
             shut: AtomicBool::new(false),
             traffic: Traffic::new(),
             tier: AtomicU32::new(settings.tier),
@@ -80,6 +86,24 @@ impl State {
             self.tell(Change::Recovered);
         }
         shut
+    }
+
+    /// Out of service, and nobody has said until when.
+    pub(crate) fn awaits_probe(&self) -> bool {
+        !self.is_drained() && (self.is_gated() || self.cooler.awaits_probe())
+    }
+
+    /// A probe found it well.
+    pub(crate) fn answered_probe(&self, seen: Seen) {
+        tracing::info!(name = &*self.name, "target answers a probe");
+        self.cooler.recovered(seen, None);
+        if self.is_gated()
+            && let Some(reopen) = self.reopen.get()
+        {
+            reopen();
+            // So that its callers are told now, not by the next call.
+            self.is_gated();
+        }
     }
 
     /// Whether it warms up, and has as many calls as it may have by now.

@@ -6,7 +6,10 @@ use buttress_call::BoxError;
 use tower::{ServiceExt, util::BoxCloneSyncService};
 use tower_service::Service;
 
-use crate::{capability::Capabilities, state::Gate};
+use crate::{
+    capability::Capabilities,
+    state::{Gate, Reopen},
+};
 
 /// A named target: a service, and what is declared of it.
 ///
@@ -38,6 +41,7 @@ pub(crate) struct Settings {
     pub(crate) tier: u32,
     pub(crate) weight: u32,
     pub(crate) gate: Option<Gate>,
+    pub(crate) reopen: Option<Reopen>,
     pub(crate) capabilities: Capabilities,
 }
 
@@ -46,7 +50,7 @@ impl<S> Target<S> {
     pub fn new(name: impl Into<Arc<str>>, service: S) -> Self {
         let name = name.into();
         let capabilities = Capabilities::default();
-        let settings = Settings { name, tier: 0, weight: 1, gate: None, capabilities };
+        let settings = Settings { name, tier: 0, weight: 1, gate: None, reopen: None, capabilities };
         Target { service, settings }
     }
 
@@ -93,6 +97,12 @@ impl<S> Target<S> {
     /// Passes it over while `may_pass` returns `false`, as [`Failover::gate`](crate::Failover::gate) does.
     pub fn gate(mut self, may_pass: impl Fn() -> bool + Send + Sync + 'static) -> Self {
         self.settings.gate = Some(Box::new(may_pass));
+        self
+    }
+
+    /// Opens its gate after a good probe, as [`Failover::reopen`](crate::Failover::reopen) does.
+    pub fn reopen(mut self, reopen: impl Fn() + Send + Sync + 'static) -> Self {
+        self.settings.reopen = Some(Box::new(reopen));
         self
     }
 }

@@ -8,6 +8,7 @@ mod capabilities;
 mod control;
 mod cooling;
 mod gates;
+mod probes;
 mod property;
 mod readiness;
 mod recovery;
