@@ -10,7 +10,7 @@ use std::{
 };
 
 use crate::{
-    InvalidTargets, Strategy, Target,
+    Change, InvalidTargets, Strategy, Target,
     roster::{List, Roster},
     state::State,
     strategies::Strategies,
@@ -30,6 +30,9 @@ pub(crate) struct Fleet<S> {
     home: Weak<Shared<S>>,
 }
 
+/// Of a list that is to be replaced at the first look.
+const NO_VERSION: u64 = u64::MAX;
+
 /// Targets that stand side by side in the list.
 pub(crate) struct Tier {
     pub(crate) places: Range<usize>,
@@ -43,9 +46,10 @@ pub(crate) struct Shared<S> {
 }
 
 impl<S> Shared<S> {
-    pub(crate) fn new(roster: Arc<Roster>) -> Arc<Shared<S>> {
+    /// The members need not be in order: the first look at the list puts them in theirs.
+    pub(crate) fn new(roster: Arc<Roster>, members: Vec<(Arc<State>, Arc<S>)>) -> Arc<Shared<S>> {
         Arc::new_cyclic(|home| {
-            let fleet = Fleet::new(&roster, home.clone(), 0, Vec::new(), &Strategies::default());
+            let fleet = Fleet::new(&roster, home.clone(), NO_VERSION, members, &Strategies::default());
             Shared { roster, fleet: RwLock::new(Arc::new(fleet)) }
         })
     }
@@ -60,6 +64,26 @@ impl<S> Shared<S> {
         let service = Arc::new(service);
         let add = |roster: &Roster| Ok(Some((roster.add(settings, warms_up)?, service)));
         self.rebuild(add).map(drop)
+    }
+
+    /// Adds a target in the place of the one that has its name, if there is one: no call sees the list without both.
+    pub(crate) fn replace(&self, target: Target<S>) -> Result<(), InvalidTargets> {
+        let Target { service, settings } = target;
+        let (name, service) = (settings.name.clone(), Arc::new(service));
+        self.rebuild(|roster| {
+            roster.take(&name).ok();
+            Ok(Some((roster.add(settings, true)?, service)))
+        })?;
+        self.roster.news.tell(Change::Added(name));
+        Ok(())
+    }
+
+    /// The same targets with other services.
+    pub(crate) fn map<T>(&self, make: impl Fn(&S) -> T) -> Arc<Shared<T>> {
+        let fleet = self.fleet();
+        let members = fleet.states.iter().zip(&fleet.services);
+        let members = members.map(|(state, service)| (state.clone(), Arc::new(make(service))));
+        Shared::new(self.roster.clone(), members.collect())
     }
 
     /// Gives the targets of the roster their services. Dropping a service is the user's code, hence outside the lock.

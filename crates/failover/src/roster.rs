@@ -3,7 +3,7 @@
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
     atomic::{
-        AtomicU64,
+        AtomicBool, AtomicU64,
         Ordering::{Acquire, Relaxed, Release},
     },
 };
@@ -27,6 +27,8 @@ pub(crate) struct Roster {
     list: Mutex<List>,
     pub(crate) news: News,
     pub(crate) random: Random,
+    /// Whether what one target's filter refused goes on to the next.
+    pub(crate) filtered: AtomicBool,
 }
 
 #[derive(Clone, Default)]
@@ -43,6 +45,7 @@ impl Roster {
             list: Mutex::default(),
             news: News::new(),
             random: Random::from_entropy(),
+            filtered: AtomicBool::new(false),
         })
     }
 
@@ -91,15 +94,20 @@ impl Roster {
     }
 
     pub(crate) fn remove(&self, name: &str) -> Result<(), InvalidTargets> {
+        let state = self.take(name)?;
+        state.tell(Change::Removed);
+        Ok(())
+    }
+
+    /// Removes without a word.
+    pub(crate) fn take(&self, name: &str) -> Result<Arc<State>, InvalidTargets> {
         let mut list = self.lock();
         let place = place(&list.states, name)?;
         let state = list.states.remove(place);
-        // Calls that hold an older list see this.
-        state.drain(true);
         self.changed(&mut list);
-        drop(list);
-        state.tell(Change::Removed);
-        Ok(())
+        // Calls that hold the older list see this, and then that it is not the latest.
+        state.drain(true);
+        Ok(state)
     }
 
     pub(crate) fn find(&self, name: &str) -> Result<Arc<State>, InvalidTargets> {
@@ -140,11 +148,13 @@ impl Roster {
     pub(crate) fn drain(&self, name: &str, drained: bool) -> Result<(), InvalidTargets> {
         let list = self.lock();
         let state = list.states[place(&list.states, name)?].clone();
-        if state.drain(drained) {
+        if state.is_drained() != drained {
             if !drained {
                 state.cooler.warm_up.begin();
             }
+            // First, as in `take`.
             self.version.fetch_add(1, Release);
+            state.drain(drained);
             drop(list);
             state.tell(if drained { Change::Drained } else { Change::Resumed });
         }

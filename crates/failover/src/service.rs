@@ -2,16 +2,17 @@
 
 use std::{
     fmt,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering::Relaxed},
     task::{Context, Poll},
     time::Duration,
 };
 
 use buttress_call::{BoxError, Carries, Classify, Http};
+use tower::discover::Discover;
 use tower_service::Service;
 
 use crate::{
-    Change, FailoverHandle, InvalidTargets, Prober, ResponseFuture, Strategy, Target,
+    Change, FailoverHandle, FailoverLayer, Follow, InvalidTargets, Prober, ResponseFuture, Strategy, Target,
     fleet::{Fleet, Shared},
     invalid::Rule,
     roster::Roster,
@@ -45,15 +46,20 @@ impl<S> Failover<S> {
 
     /// Targets with what is declared of them: one at least, 64 at most, each with a name of its own.
     pub fn new(targets: impl IntoIterator<Item = Target<S>>) -> Result<Self, InvalidTargets> {
-        let shared = Shared::new(Roster::new());
+        let failover = Self::empty();
         for target in targets {
-            shared.add(target, false)?;
+            failover.shared.add(target, false)?;
         }
-        let fleet = shared.fleet();
-        if fleet.states.is_empty() {
+        if failover.shared.fleet().states.is_empty() {
             return Err(Rule::Empty.into());
         }
-        Ok(Failover { fleet, shared, classify: Http })
+        Ok(failover)
+    }
+
+    /// No targets yet: they are [discovered](Failover::follow), or [added](Failover::add). Until then calls fail.
+    pub fn empty() -> Self {
+        let shared = Shared::new(Roster::new(), Vec::new());
+        Failover { fleet: shared.fleet(), shared, classify: Http }
     }
 }
 
@@ -138,6 +144,55 @@ impl<S, C> Failover<S, C> {
     pub fn strategy_of(self, tier: u32, strategy: impl Strategy) -> Self {
         self.shared.roster.set_strategy(Some(tier), Arc::new(strategy));
         self
+    }
+
+    /// Goes on to the next target when a content filter refused the prompt or the answer ([`Kind::Filtered`]).
+    ///
+    /// Not so by default: most filters agree, and asking around for one that does not may break a provider's terms.
+    ///
+    /// [`Kind::Filtered`]: buttress_call::Kind::Filtered
+    pub fn fail_over_filtered(self) -> Self {
+        self.shared.roster.filtered.store(true, Relaxed);
+        self
+    }
+
+    /// A layer that makes each target's service from one client, and from what stands in this list for the target.
+    pub fn layer<F>(self, make: F) -> FailoverLayer<S, F, C> {
+        FailoverLayer::new(self, make)
+    }
+
+    /// The same targets, with services made from these.
+    pub(crate) fn map<T>(&self, make: impl Fn(&S) -> T) -> Failover<T, C>
+    where
+        C: Clone,
+    {
+        let shared = self.shared.map(make);
+        Failover { fleet: shared.fleet(), shared, classify: self.classify.clone() }
+    }
+
+    /// A future that keeps the targets as `discover` says.
+    ///
+    /// ```
+    /// use buttress_failover::{Failover, PowerOfTwo};
+    /// use tower::discover::ServiceList;
+    /// # use tower::service_fn;
+    /// # use std::convert::Infallible;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let [a, b] = [(); 2].map(|()| service_fn(|n: u32| async move { Ok::<_, Infallible>(n) }));
+    ///
+    /// let fleet = Failover::empty().strategy(PowerOfTwo);
+    /// let discover = ServiceList::new::<u32>([a, b]); // or DNS, a control plane, …
+    /// fleet.follow(discover).await.unwrap();
+    /// assert_eq!(fleet.handle().snapshot().len(), 2);
+    /// # }
+    /// ```
+    pub fn follow<D>(&self, discover: D) -> Follow<S, D>
+    where
+        D: Discover<Service = S>,
+        D::Key: fmt::Display,
+    {
+        Follow::new(Arc::downgrade(&self.shared), discover)
     }
 
     /// Seeds what is chosen at random, for runs that must repeat exactly. Every clone draws from one sequence.

@@ -3,7 +3,10 @@
 use std::{
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
+        atomic::{
+            AtomicBool, AtomicU32,
+            Ordering::{Acquire, Relaxed, Release},
+        },
     },
     time::Duration,
 };
@@ -129,12 +132,12 @@ impl State {
 
     #[inline]
     pub(crate) fn is_drained(&self) -> bool {
-        self.drained.load(Relaxed)
+        self.drained.load(Acquire)
     }
 
-    /// Whether that changed anything.
-    pub(crate) fn drain(&self, drained: bool) -> bool {
-        self.drained.swap(drained, Relaxed) != drained
+    /// Release: who sees it sees the roster's new version too.
+    pub(crate) fn drain(&self, drained: bool) {
+        self.drained.store(drained, Release);
     }
 
     pub(crate) fn cool(&self, failure: Failure, model: Option<&Arc<str>>) -> Option<Duration> {

@@ -1,6 +1,6 @@
 //! One attempt, and what its result means for the call.
 
-use std::{ops::ControlFlow, time::Duration};
+use std::{ops::ControlFlow, sync::atomic::Ordering::Relaxed, time::Duration};
 
 use buttress_call::{BoxError, Carries, Cause, Classify, Completion, Failure, Kind, Outcome, Usage, Verdict};
 use tokio::time::Instant;
@@ -129,7 +129,9 @@ impl<S, C, Req> Tour<S, C, Req> {
         self.leave();
         // After it has cooled: who takes the probe's slot next must see that.
         self.held = None;
-        if !failure.kind.fails_over() || self.fleet.states.len() == 1 {
+        let goes_on = failure.kind.fails_over()
+            || failure.kind == Kind::Filtered && self.fleet.roster.filtered.load(Relaxed);
+        if !goes_on || self.fleet.states.len() == 1 {
             return ControlFlow::Break(result);
         }
         if failure.kind == Kind::ContextTooLong {

@@ -37,6 +37,10 @@ impl<S, C, Req> Tour<S, C, Req> {
             }
             self.refresh();
             if let Poll::Ready(found) = self.survey(cx) {
+                // A target that went while it was looked at may have been replaced.
+                if found.is_none() && self.fleet.is_replaced() {
+                    continue;
+                }
                 return Poll::Ready(found);
             }
             // What waits for its probe has no time left, and nothing that would wake.

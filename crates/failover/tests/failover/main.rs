@@ -7,6 +7,7 @@ mod cancelled;
 mod capabilities;
 mod control;
 mod cooling;
+mod fed;
 mod gates;
 mod probes;
 mod property;

@@ -205,8 +205,8 @@ async fn outage(active: bool) -> Instant {
     }
     let opened = circuit.lock().unwrap().opened_at_all.unwrap();
     let most = (up + EVERY - opened).as_secs() as usize / 2 + 1;
-    let probes = around.calls();
-    assert!(if active { (20..=most).contains(&probes) } else { probes == 0 }, "{probes} probes");
+    let asked = around.calls();
+    assert!(if active { (20..=most).contains(&asked) } else { asked == 0 }, "{asked} probes");
     back.expect("it is back")
 }
 
