@@ -23,7 +23,7 @@ use tokio::time::advance;
 
 use super::provider;
 
-const CALLS: usize = 1_500;
+const CALLS: usize = 3_000;
 const AT_ONCE: usize = 16;
 const MS: Duration = Duration::from_millis(1);
 
