@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests too")]
 
+#[path = "cancel/limits.rs"]
+mod limits;
 #[path = "cancel/storm.rs"]
 mod storm;
 

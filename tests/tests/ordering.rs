@@ -2,8 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests too")]
 
+#[path = "ordering/hedges.rs"]
+mod hedges;
 #[path = "ordering/limits.rs"]
 mod limits;
+#[path = "ordering/recovery.rs"]
+mod recovery;
 #[path = "ordering/retries.rs"]
 mod retries;
 
