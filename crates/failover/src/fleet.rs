@@ -10,7 +10,7 @@ use std::{
 };
 
 use crate::{
-    Change, InvalidTargets, Strategy, Target,
+    InvalidTargets, Strategy, Target,
     roster::{List, Roster},
     state::State,
     strategies::Strategies,
@@ -66,18 +66,6 @@ impl<S> Shared<S> {
         self.rebuild(add).map(drop)
     }
 
-    /// Adds a target in the place of the one that has its name, if there is one: no call sees the list without both.
-    pub(crate) fn replace(&self, target: Target<S>) -> Result<(), InvalidTargets> {
-        let Target { service, settings } = target;
-        let (name, service) = (settings.name.clone(), Arc::new(service));
-        self.rebuild(|roster| {
-            roster.take(&name).ok();
-            Ok(Some((roster.add(settings, true)?, service)))
-        })?;
-        self.roster.news.tell(Change::Added(name));
-        Ok(())
-    }
-
     /// The same targets with other services.
     pub(crate) fn map<T>(&self, make: impl Fn(&S) -> T) -> Arc<Shared<T>> {
         let fleet = self.fleet();
@@ -87,7 +75,7 @@ impl<S> Shared<S> {
     }
 
     /// Gives the targets of the roster their services. Dropping a service is the user's code, hence outside the lock.
-    fn rebuild(
+    pub(crate) fn rebuild(
         &self,
         new: impl FnOnce(&Roster) -> Result<Option<(Arc<State>, Arc<S>)>, InvalidTargets>,
     ) -> Result<Arc<Fleet<S>>, InvalidTargets> {

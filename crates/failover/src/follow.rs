@@ -10,7 +10,34 @@ use std::{
 use pin_project_lite::pin_project;
 use tower::discover::{Change, Discover};
 
-use crate::{Target, fleet::Shared};
+use crate::{Failover, InvalidTargets, Target, fleet::Shared};
+
+impl<S, C> Failover<S, C> {
+    /// A future that keeps the targets as `discover` says.
+    ///
+    /// ```
+    /// use buttress_failover::{Failover, PowerOfTwo};
+    /// use tower::discover::ServiceList;
+    /// # use tower::service_fn;
+    /// # use std::convert::Infallible;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let [a, b] = [(); 2].map(|()| service_fn(|n: u32| async move { Ok::<_, Infallible>(n) }));
+    ///
+    /// let fleet = Failover::empty().strategy(PowerOfTwo);
+    /// let discover = ServiceList::new::<u32>([a, b]); // or DNS, a control plane, …
+    /// fleet.follow(discover).await.unwrap();
+    /// assert_eq!(fleet.handle().snapshot().len(), 2);
+    /// # }
+    /// ```
+    pub fn follow<D>(&self, discover: D) -> Follow<S, D>
+    where
+        D: Discover<Service = S>,
+        D::Key: fmt::Display,
+    {
+        Follow { failover: self.downgrade(), discover }
+    }
+}
 
 pin_project! {
     /// Keeps a failover's targets as a tower [`Discover`] says.
@@ -28,12 +55,6 @@ pin_project! {
         failover: Weak<Shared<S>>,
         #[pin]
         discover: D,
-    }
-}
-
-impl<S, D> Follow<S, D> {
-    pub(crate) fn new(failover: Weak<Shared<S>>, discover: D) -> Self {
-        Follow { failover, discover }
     }
 }
 
@@ -66,6 +87,20 @@ where
                 tracing::warn!(name = &*name, %error, "a discovered change is left out");
             }
         }
+    }
+}
+
+impl<S> Shared<S> {
+    /// Adds a target in the place of the one that has its name, if there is one: no call sees the list without both.
+    fn replace(&self, target: Target<S>) -> Result<(), InvalidTargets> {
+        let Target { service, settings } = target;
+        let (name, service) = (settings.name.clone(), Arc::new(service));
+        self.rebuild(|roster| {
+            roster.take(&name).ok();
+            Ok(Some((roster.add(settings, true)?, service)))
+        })?;
+        self.roster.news.tell(crate::Change::Added(name));
+        Ok(())
     }
 }
 

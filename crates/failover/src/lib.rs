@@ -14,6 +14,7 @@ mod change;
 mod cooling;
 mod exhausted;
 mod fleet;
+#[cfg(feature = "discover")]
 mod follow;
 mod future;
 mod handle;
@@ -39,6 +40,7 @@ pub use capability::Lack;
 pub use change::Change;
 pub use cooling::Cooldown;
 pub use exhausted::{Attempt, Exhausted, Reason};
+#[cfg(feature = "discover")]
 pub use follow::Follow;
 pub use future::ResponseFuture;
 pub use handle::{FailoverHandle, TargetSnapshot, TargetState};

@@ -8,11 +8,10 @@ use std::{
 };
 
 use buttress_call::{BoxError, Carries, Classify, Http};
-use tower::discover::Discover;
 use tower_service::Service;
 
 use crate::{
-    Change, FailoverHandle, FailoverLayer, Follow, InvalidTargets, Prober, ResponseFuture, Strategy, Target,
+    Change, FailoverHandle, FailoverLayer, InvalidTargets, Prober, ResponseFuture, Strategy, Target,
     fleet::{Fleet, Shared},
     invalid::Rule,
     roster::Roster,
@@ -56,7 +55,7 @@ impl<S> Failover<S> {
         Ok(failover)
     }
 
-    /// No targets yet: they are [discovered](Failover::follow), or [added](Failover::add). Until then calls fail.
+    /// No targets yet: they are [added](Failover::add), or come from a feed. Until then calls fail.
     pub fn empty() -> Self {
         let shared = Shared::new(Roster::new(), Vec::new());
         Failover { fleet: shared.fleet(), shared, classify: Http }
@@ -170,29 +169,9 @@ impl<S, C> Failover<S, C> {
         Failover { fleet: shared.fleet(), shared, classify: self.classify.clone() }
     }
 
-    /// A future that keeps the targets as `discover` says.
-    ///
-    /// ```
-    /// use buttress_failover::{Failover, PowerOfTwo};
-    /// use tower::discover::ServiceList;
-    /// # use tower::service_fn;
-    /// # use std::convert::Infallible;
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() {
-    /// # let [a, b] = [(); 2].map(|()| service_fn(|n: u32| async move { Ok::<_, Infallible>(n) }));
-    ///
-    /// let fleet = Failover::empty().strategy(PowerOfTwo);
-    /// let discover = ServiceList::new::<u32>([a, b]); // or DNS, a control plane, …
-    /// fleet.follow(discover).await.unwrap();
-    /// assert_eq!(fleet.handle().snapshot().len(), 2);
-    /// # }
-    /// ```
-    pub fn follow<D>(&self, discover: D) -> Follow<S, D>
-    where
-        D: Discover<Service = S>,
-        D::Key: fmt::Display,
-    {
-        Follow::new(Arc::downgrade(&self.shared), discover)
+    #[cfg(feature = "discover")]
+    pub(crate) fn downgrade(&self) -> std::sync::Weak<Shared<S>> {
+        Arc::downgrade(&self.shared)
     }
 
     /// Seeds what is chosen at random, for runs that must repeat exactly. Every clone draws from one sequence.

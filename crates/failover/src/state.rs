@@ -20,6 +20,7 @@ use crate::{
     random::mix,
     target::Settings,
     traffic::Traffic,
+    warm_up::Era,
 };
 
 pub(crate) struct State {
@@ -112,22 +113,31 @@ impl State {
     /// Whether it warms up, and has as many calls as it may have by now.
     #[inline]
     pub(crate) fn is_full(&self) -> bool {
-        !self.cooler.warm_up.allows(|| self.traffic.in_flight())
+        !self.cooler.warm_up.has_room()
     }
 
     /// A call brought its first content after this time, if that is known.
     #[inline]
-    pub(crate) fn succeeded(&self, first_content: Option<Duration>) {
+    pub(crate) fn succeeded(&self, first_content: Option<Duration>, era: Option<Era>) {
         self.traffic.succeeded(first_content);
-        if self.cooler.warm_up.allowed().is_some() {
-            self.cooler.warm_up.grow();
+        let warm_up = &self.cooler.warm_up;
+        if warm_up.allowed().is_some() {
+            warm_up.grow(era.unwrap_or_else(|| warm_up.era()));
         }
     }
 
-    pub(crate) fn failed(&self, kind: Kind) {
+    /// A call failed, early or late. One of no era began and ended in this one.
+    pub(crate) fn failed(&self, kind: Kind, era: Option<Era>) {
+        let warm_up = &self.cooler.warm_up;
         if self.traffic.failed(kind) {
-            self.cooler.warm_up.start_over();
+            warm_up.start_over(era.unwrap_or_else(|| warm_up.era()));
         }
+    }
+
+    /// One of its calls is in flight, until [`left`](State::left).
+    pub(crate) fn entered(&self) -> Era {
+        self.traffic.enter();
+        self.cooler.warm_up.enter()
     }
 
     #[inline]
@@ -150,7 +160,8 @@ impl State {
     }
 
     /// One of its calls has ended.
-    pub(crate) fn left(&self) {
+    pub(crate) fn left(&self, era: Era) {
+        self.cooler.warm_up.leave(era);
         if self.traffic.leave() == 0 && self.is_drained() {
             self.tell(Change::Idle);
         }
@@ -171,18 +182,22 @@ fn hash(bytes: &[u8]) -> u64 {
 
 /// A call that a target still serves after its future resolved: an answer that flows.
 pub(crate) struct Flowing {
-    pub(crate) state: Arc<State>,
+    state: Arc<State>,
+    era: Era,
 }
 
 impl Flowing {
     pub(crate) fn new(state: &Arc<State>) -> Self {
-        state.traffic.enter();
-        Flowing { state: state.clone() }
+        Flowing { state: state.clone(), era: state.entered() }
+    }
+
+    pub(crate) fn failed(&self, kind: Kind) {
+        self.state.failed(kind, Some(self.era));
     }
 }
 
 impl Drop for Flowing {
     fn drop(&mut self) {
-        self.state.left();
+        self.state.left(self.era);
     }
 }

@@ -16,6 +16,7 @@ use crate::{
     log::Log,
     state::State,
     waiting::Waiting,
+    warm_up::Era,
 };
 
 /// The state of one call. Everything boxed is there only once something has gone wrong, or runs beside.
@@ -36,8 +37,8 @@ pub(crate) struct Tour<S, C, Req> {
     /// The place in the fleet of the attempt's target; the fleet is replaced only between attempts.
     current: usize,
     sent: bool,
-    /// Since when the attempt is pending: it counts among its target's calls in flight.
-    since: Option<Instant>,
+    /// Since when, and since which era, the attempt is pending: it counts among its target's calls in flight.
+    since: Option<(Instant, Era)>,
     held: Option<Box<Held>>,
     waiting: Option<Box<Waiting<S>>>,
     log: Option<Box<Log>>,
@@ -112,9 +113,9 @@ impl<S, C, Req> Tour<S, C, Req> {
 impl<S, C, Req> Drop for Tour<S, C, Req> {
     // The attempt's future is gone by now.
     fn drop(&mut self) {
-        if let Some(since) = self.since.take() {
+        if let Some((since, era)) = self.since.take() {
             self.state().traffic.given_up(since.elapsed());
-            self.state().left();
+            self.state().left(era);
         }
     }
 }

@@ -5,25 +5,49 @@
 //! allows one more beside it: the load doubles with every round trip, so a healthy target is back within five of them,
 //! and a sick one has cost one call.
 
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+//!
+//! Only calls that began since count: what still hangs from before the outage neither fills the target nor judges it.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 /// The calls at once from which on a target is no longer counted.
 const FULL: u32 = 32;
 
-/// How many calls at once are allowed; zero: any number.
 #[derive(Default)]
 pub(crate) struct WarmUp {
+    /// How many calls at once are allowed; zero: any number.
     allowed: AtomicU32,
+    /// The era above the calls of it that are in flight. Each return begins an era.
+    calls: AtomicU64,
 }
+
+/// The era in which a call began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Era(u32);
 
 impl WarmUp {
     pub(crate) fn begin(&self) {
+        let next = |word| Some(u64::from(era_of(word).wrapping_add(1)) << 32);
+        let _ = self.calls.fetch_update(Relaxed, Relaxed, next);
         self.allowed.store(1, Relaxed);
     }
 
+    pub(crate) fn era(&self) -> Era {
+        Era(era_of(self.calls.load(Relaxed)))
+    }
+
+    pub(crate) fn enter(&self) -> Era {
+        Era(era_of(self.calls.fetch_add(1, Relaxed)))
+    }
+
+    pub(crate) fn leave(&self, Era(era): Era) {
+        let less = |word| (era_of(word) == era).then(|| word - 1);
+        let _ = self.calls.fetch_update(Relaxed, Relaxed, less);
+    }
+
     #[inline]
-    pub(crate) fn allows(&self, in_flight: impl FnOnce() -> u32) -> bool {
-        self.allowed().is_none_or(|allowed| in_flight() < allowed)
+    pub(crate) fn has_room(&self) -> bool {
+        self.allowed().is_none_or(|allowed| (self.calls.load(Relaxed) as u32) < allowed)
     }
 
     /// `None` once it is over.
@@ -33,17 +57,24 @@ impl WarmUp {
     }
 
     #[cold]
-    pub(crate) fn grow(&self) {
-        self.update(|allowed| if allowed + 1 < FULL { allowed + 1 } else { 0 });
+    pub(crate) fn grow(&self, era: Era) {
+        self.update(era, |allowed| if allowed + 1 < FULL { allowed + 1 } else { 0 });
     }
 
     #[cold]
-    pub(crate) fn start_over(&self) {
-        self.update(|_| 1);
+    pub(crate) fn start_over(&self, era: Era) {
+        self.update(era, |_| 1);
     }
 
-    fn update(&self, next: impl Fn(u32) -> u32) {
-        // What is over stays over.
-        let _ = self.allowed.fetch_update(Relaxed, Relaxed, |allowed| (allowed != 0).then(|| next(allowed)));
+    fn update(&self, era: Era, next: impl Fn(u32) -> u32) {
+        if era == self.era() {
+            // What is over stays over.
+            let next = |allowed| (allowed != 0).then(|| next(allowed));
+            let _ = self.allowed.fetch_update(Relaxed, Relaxed, next);
+        }
     }
+}
+
+fn era_of(word: u64) -> u32 {
+    (word >> 32) as u32
 }

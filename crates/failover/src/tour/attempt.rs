@@ -11,6 +11,7 @@ use crate::{
     Lack,
     exhausted::{Attempt, Reason},
     state::{Flowing, State},
+    warm_up::Era,
 };
 
 impl<S, C, Req> Tour<S, C, Req> {
@@ -50,8 +51,7 @@ impl<S, C, Req> Tour<S, C, Req> {
     #[inline]
     pub(crate) fn waits_for_answer(&mut self) {
         if self.since.is_none() {
-            self.since = Some(Instant::now());
-            self.state().traffic.enter();
+            self.since = Some((Instant::now(), self.state().entered()));
         }
     }
 
@@ -61,7 +61,7 @@ impl<S, C, Req> Tour<S, C, Req> {
     where
         C: Classify<Res>,
     {
-        let time = self.since.map(|since| since.elapsed());
+        let time = self.since.map(|(since, _)| since.elapsed());
         let served = match self.classify.classify(result.as_ref()) {
             Verdict::Pending(completion) => {
                 self.flows(completion, time);
@@ -72,7 +72,7 @@ impl<S, C, Req> Tour<S, C, Req> {
                 outcome => {
                     let served = outcome.is_success();
                     if served {
-                        self.state().succeeded(time);
+                        self.state().succeeded(time, self.era());
                     }
                     served
                 }
@@ -88,22 +88,26 @@ impl<S, C, Req> Tour<S, C, Req> {
     /// The answer is the caller's, but the target works on it until it ends.
     fn flows(&self, completion: &Completion, time: Option<Duration>) {
         let first_content = completion.progress().time_to_first_content();
-        self.state().succeeded(first_content.or(time));
+        self.state().succeeded(first_content.or(time), self.era());
         if completion.ended().is_some_and(|ended| ended.outcome.is_success()) {
             return;
         }
         let flowing = Flowing::new(self.state());
         completion.on_end(move |ended| {
             if let Outcome::Failure(failure) = ended.outcome {
-                flowing.state.failed(failure.kind);
+                flowing.failed(failure.kind);
             }
         });
     }
 
     fn leave(&mut self) {
-        if self.since.take().is_some() {
-            self.state().left();
+        if let Some((_, era)) = self.since.take() {
+            self.state().left(era);
         }
+    }
+
+    fn era(&self) -> Option<Era> {
+        self.since.map(|(_, era)| era)
     }
 
     #[cold]
@@ -122,7 +126,7 @@ impl<S, C, Req> Tour<S, C, Req> {
         usage: Option<Usage>,
     ) -> ControlFlow<Result<Res, BoxError>> {
         let state = self.state();
-        state.failed(failure.kind);
+        state.failed(failure.kind, self.era());
         if let Some(time) = state.cool(failure, self.carried.model()) {
             tracing::info!(name = &*state.name, kind = failure.kind.as_str(), ?time, "target cools");
         }

@@ -7,8 +7,10 @@ mod cancelled;
 mod capabilities;
 mod control;
 mod cooling;
-mod fed;
+#[cfg(feature = "discover")]
+mod discovered;
 mod gates;
+mod layered;
 mod probes;
 mod property;
 mod readiness;

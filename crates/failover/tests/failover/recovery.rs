@@ -93,3 +93,27 @@ async fn a_target_whose_gate_opens_warms_up_and_so_does_one_that_is_resumed_or_a
     handle.reorder(["a"]).unwrap();
     assert_eq!(share_of(&a, &fleet, 10), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn calls_from_before_the_outage_neither_fill_nor_judge_a_target_that_warms_up() {
+    let late = Act::FailAfter(secs(400), Kind::Server.into());
+    let a = Scripted::serves("a").next(late).next(late).next(Kind::Quota);
+    let b = Scripted::serves("b");
+    let fleet = fleet([&a, &b]);
+    let mut calls = [(); 2].map(|()| spawn(fleet.clone().oneshot(Ask::default())));
+    for call in &mut calls {
+        assert!(call.poll().is_pending());
+    }
+    assert_eq!(ask(&fleet).await.unwrap(), "b");
+    advance(secs(300)).await;
+    for _ in 0..3 {
+        assert_eq!(ask(&fleet).await.unwrap(), "a");
+    }
+    advance(secs(100)).await;
+    for call in &mut calls {
+        assert!(call.poll().is_ready());
+    }
+    // The first of the three was the probe.
+    assert_eq!(fleet.handle().snapshot()[0].state, TargetState::WarmingUp(3));
+    assert_eq!(fleet.handle().snapshot()[0].in_flight, 0);
+}

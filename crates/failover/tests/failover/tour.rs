@@ -168,3 +168,13 @@ fn an_exhausted_is_an_error_and_may_cross_threads() {
     fn check<T: std::error::Error + Send + Sync + 'static>() {}
     check::<Exhausted>();
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_a_filter_refused_goes_on_only_if_that_was_asked_for() {
+    let (a, b) = (Scripted::always("a", Kind::Filtered), Scripted::serves("b"));
+    assert_eq!(kind_of(ask(&fleet([&a, &b])).await), Kind::Filtered);
+    let fleet = fleet([&a, &b]).fail_over_filtered();
+    assert_eq!(ask(&fleet).await.unwrap(), "b");
+    b.does(Kind::Filtered);
+    assert_eq!(kind_of(ask(&fleet).await), Kind::Filtered);
+}

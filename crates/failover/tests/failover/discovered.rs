@@ -1,4 +1,4 @@
-//! Targets from a layer, and from a feed.
+//! Targets from a feed.
 
 use std::{
     collections::VecDeque,
@@ -9,43 +9,11 @@ use std::{
 };
 
 use buttress_call::Kind;
-use buttress_failover::{Failover, Target};
+use buttress_failover::Failover;
 use tokio_test::task::spawn;
-use tower::{Layer, ServiceExt, discover};
+use tower::{ServiceExt, discover};
 
 use crate::scripted::*;
-
-fn layered(targets: [&'static str; 2]) -> (Failover<&'static str, Judge>, [Scripted; 2]) {
-    let services = targets.map(Scripted::serves);
-    let plans = Failover::new(targets.map(|name| Target::new(name, name))).unwrap();
-    (plans.classify(judging()), services)
-}
-
-#[tokio::test(start_paused = true)]
-async fn two_services_of_one_layer_share_cooling_order_and_handle() {
-    let (plans, [a, b]) = layered(["a", "b"]);
-    let layer = plans.layer(|name: &&str, clients: [Scripted; 2]| {
-        let [a, b] = clients;
-        if *name == "a" { a } else { b }
-    });
-    let handle = layer.handle();
-    let one = layer.layer([a.clone(), b.clone()]);
-    let other = layer.clone().layer([a.clone(), b.clone()]);
-    a.does(Kind::Quota);
-    assert_eq!(ask(&one).await.unwrap(), "b");
-    assert_eq!(ask(&other).await.unwrap(), "b");
-    assert_eq!(a.calls(), 1, "the other knows");
-    a.does(Act::Serve);
-    advance(secs(300)).await;
-    handle.reorder(["b"]).unwrap();
-    assert_eq!((ask(&one).await.unwrap(), ask(&other).await.unwrap()), ("b", "b"));
-    handle.drain("b").unwrap();
-    assert_eq!((ask(&one).await.unwrap(), ask(&other).await.unwrap()), ("a", "a"));
-    one.add(Target::new("c", Scripted::serves("c"))).unwrap();
-    handle.drain("a").unwrap();
-    assert_eq!(ask(&one).await.unwrap(), "c");
-    assert!(ask(&other).await.is_err(), "it has no stack for it");
-}
 
 type Changes = Arc<Mutex<VecDeque<discover::Change<&'static str, Scripted>>>>;
 
@@ -85,14 +53,4 @@ async fn targets_come_go_and_are_replaced_as_a_feed_says() {
     let Poll::Ready(Ok(answer)) = call.poll() else { panic!("a lost call") };
     assert_eq!(answer.from, "again");
     assert_eq!((a.calls(), b.calls()), (1, 1));
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_a_filter_refused_goes_on_only_if_that_was_asked_for() {
-    let (a, b) = (Scripted::always("a", Kind::Filtered), Scripted::serves("b"));
-    assert_eq!(kind_of(ask(&fleet([&a, &b])).await), Kind::Filtered);
-    let fleet = fleet([&a, &b]).fail_over_filtered();
-    assert_eq!(ask(&fleet).await.unwrap(), "b");
-    b.does(Kind::Filtered);
-    assert_eq!(kind_of(ask(&fleet).await), Kind::Filtered);
 }
