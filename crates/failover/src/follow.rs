@@ -12,6 +12,25 @@ use tower::discover::{Change, Discover};
 
 use crate::{Failover, InvalidTargets, Target, fleet::Shared};
 
+pin_project! {
+    /// Keeps a failover's targets as a tower [`Discover`] says.
+    ///
+    /// Made by [`Failover::follow`](crate::Failover::follow). A future: spawn it, or poll it beside the calls. It ends with
+    /// the feed (`Ok`), with the feed's first error, or when the last clone of the failover is gone. The targets stay as
+    /// they are then; dropping it does the same.
+    ///
+    /// A target's name is its key as text. One that is inserted is new, in tier 0 with weight 1, until the handle says
+    /// otherwise; inserted again, its service is replaced and what was learnt of it forgotten, in one step. What runs on
+    /// a target that goes finishes. A key that cannot be a name, or that comes when there are 64 targets, is logged at
+    /// `warn` and left out.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct Follow<S, D> {
+        failover: Weak<Shared<S>>,
+        #[pin]
+        discover: D,
+    }
+}
+
 impl<S, C> Failover<S, C> {
     /// A future that keeps the targets as `discover` says.
     ///
@@ -36,25 +55,6 @@ impl<S, C> Failover<S, C> {
         D::Key: fmt::Display,
     {
         Follow { failover: self.downgrade(), discover }
-    }
-}
-
-pin_project! {
-    /// Keeps a failover's targets as a tower [`Discover`] says.
-    ///
-    /// Made by [`Failover::follow`](crate::Failover::follow). A future: spawn it, or poll it beside the calls. It ends with
-    /// the feed (`Ok`), with the feed's first error, or when the last clone of the failover is gone. The targets stay as
-    /// they are then; dropping it does the same.
-    ///
-    /// A target's name is its key as text. One that is inserted is new, in tier 0 with weight 1, until the handle says
-    /// otherwise; inserted again, its service is replaced and what was learnt of it forgotten, in one step. What runs on
-    /// a target that goes finishes. A key that cannot be a name, or that comes when there are 64 targets, is logged at
-    /// `warn` and left out.
-    #[must_use = "futures do nothing unless polled"]
-    pub struct Follow<S, D> {
-        failover: Weak<Shared<S>>,
-        #[pin]
-        discover: D,
     }
 }
 

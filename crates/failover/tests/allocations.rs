@@ -7,7 +7,9 @@ use std::{
 };
 
 use buttress_call::{ByError, Error};
-use buttress_failover::Failover;
+use buttress_failover::{
+    Affinity, Cheapest, Failover, FailoverHandle, MostReliable, PowerOfTwo, Prober, Strategy, Weighted,
+};
 use tower_service::Service;
 
 #[derive(Clone)]
@@ -41,6 +43,35 @@ fn a_call_that_the_first_target_serves_allocates_nothing() {
     assert_eq!(counted.count_total, 0);
     let counted = allocation_counter::measure(|| drop(fleet.clone()));
     assert_eq!(counted.count_total, 0, "nor does a clone");
+}
+
+#[test]
+fn nor_does_a_call_by_any_strategy() {
+    fn allocations(strategy: impl Strategy) -> u64 {
+        let mut fleet = Failover::in_order(["a", "b", "c"].map(|name| (name, Echo))).unwrap();
+        fleet = fleet.strategy(strategy);
+        let mut fleet = fleet.classify(ByError);
+        // The first may find a later list than the clone has.
+        assert_eq!(call(&mut fleet), 7);
+        allocation_counter::measure(|| assert_eq!(call(&mut fleet), 7)).count_total
+    }
+    let all = [
+        allocations(Weighted),
+        allocations(PowerOfTwo),
+        allocations(MostReliable),
+        allocations(Affinity::default()),
+        allocations(Cheapest),
+    ];
+    assert_eq!(all, [0; 5]);
+}
+
+#[test]
+fn services_handles_and_probers_may_cross_threads() {
+    fn check<T: Send + Sync + 'static>() {}
+    fn may_be_spawned<T: Send + 'static>() {}
+    check::<Failover<Echo>>();
+    check::<FailoverHandle>();
+    may_be_spawned::<Prober<Echo, ByError>>();
 }
 
 #[test]
