@@ -20,6 +20,7 @@ pub struct Call {
     deadline: Option<Instant>,
     priority: Priority,
     attempt: Attempt,
+    hedge: bool,
     another_can_serve: bool,
     shape: Option<Arc<Shape>>,
     progress: Option<Progress>,
@@ -118,7 +119,14 @@ impl Call {
     /// Turns this into the next attempt: counted, with a clock of its own if the call has one.
     pub fn begin_attempt(&mut self, cause: Cause) {
         self.attempt = Attempt { number: self.attempt.number.saturating_add(1), cause };
+        self.hedge |= cause == Cause::Hedge;
         self.progress = self.progress.as_ref().map(Progress::child);
+    }
+
+    /// Whether this attempt is a hedge, or was made on a hedge's way: one that is late is worth nothing, so it waits for
+    /// nothing.
+    pub fn is_hedge(&self) -> bool {
+        self.hedge
     }
 
     /// Whether another target could serve this call now: then waiting for this one is not worth it.
@@ -252,6 +260,16 @@ mod tests {
         assert!(outer.sent_at().is_some());
         call.begin_attempt(Cause::Retry);
         assert_eq!(call.was_sent(), Some(false));
+    }
+
+    #[test]
+    fn a_hedge_that_fails_over_or_is_retried_is_still_a_hedge() {
+        let mut call = Call::new();
+        call.begin_attempt(Cause::Retry);
+        assert!(!call.is_hedge());
+        call.begin_attempt(Cause::Hedge);
+        call.begin_attempt(Cause::Failover);
+        assert!(call.is_hedge());
     }
 
     #[test]

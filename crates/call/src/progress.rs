@@ -92,9 +92,17 @@ impl Progress {
 
     /// The request waits on this side, in a queue: until it is sent, its age says nothing of the provider.
     ///
-    /// Whoever lets it go [marks it as sent](Progress::mark_sent), in case that nobody further inside does.
+    /// Whoever lets it go [marks it as sent](Progress::mark_sent), in case that nobody further inside does. A parent
+    /// that has seen another attempt go out does not wait: that one's time runs.
     pub fn mark_waiting(&self) {
-        self.for_each(|inner| inner.waiting.store(true, Relaxed));
+        self.inner.waiting.store(true, Relaxed);
+        if let Some(parent) = &self.inner.parent {
+            parent.for_each(|inner| {
+                if inner.sent.load(Relaxed) == 0 {
+                    inner.waiting.store(true, Relaxed);
+                }
+            });
+        }
     }
 
     /// Whether the request waits on this side to be sent.
@@ -223,6 +231,9 @@ mod tests {
         assert!(parent.is_waiting() && child.is_waiting());
         child.mark_sent();
         assert!(!parent.is_waiting() && !child.is_waiting());
+        let beside = parent.child();
+        beside.mark_waiting();
+        assert!(beside.is_waiting() && !parent.is_waiting(), "the other one is under way");
     }
 
     #[tokio::test(start_paused = true)]

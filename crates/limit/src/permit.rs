@@ -6,6 +6,8 @@ use buttress_call::{
     BoxError, Call, Classify, Ended, Failure, Kind, Outcome, Progress, Settle, Usage, Verdict,
 };
 
+use tokio::time::Instant;
+
 use crate::{
     Estimate,
     engine::{Charge, Ticket, Told},
@@ -23,6 +25,8 @@ pub(crate) struct Permit {
     ticket: Ticket,
     estimate: Estimate,
     progress: Option<Progress>,
+    /// This layer's own mark of the send, which says nothing of who else marks any.
+    own_mark: Option<Instant>,
     /// Whether the inner service was called: before that nothing can have been sent.
     called: bool,
     settled: bool,
@@ -30,7 +34,7 @@ pub(crate) struct Permit {
 
 impl Permit {
     pub(crate) fn new(limits: Arc<Limits>, ticket: Ticket, estimate: Estimate) -> Self {
-        Permit { limits, ticket, estimate, progress: None, called: false, settled: false }
+        Permit { limits, ticket, estimate, progress: None, own_mark: None, called: false, settled: false }
     }
 
     pub(crate) fn limits(&self) -> &Arc<Limits> {
@@ -50,6 +54,7 @@ impl Permit {
         if let Some(progress) = self.progress.as_ref().filter(|progress| progress.is_waiting()) {
             // The wait is over, also where nobody further inside marks the send.
             progress.mark_sent();
+            self.own_mark = progress.sent_at();
         }
     }
 
@@ -69,8 +74,8 @@ impl Permit {
 
     fn settle(&mut self, ended: &Ended, told: &Told) {
         self.settled = true;
-        let sent = self.progress.as_ref().is_some_and(|progress| progress.sent_at().is_some());
-        if sent {
+        let marked = self.progress.as_ref().and_then(Progress::sent_at);
+        if marked.is_some() && marked != self.own_mark {
             self.limits.common.saw_a_tick();
         }
         let usage = ended.usage.or_else(|| self.progress.as_ref().and_then(Progress::usage));

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use buttress_call::{Call, Cause, RunningQuantile};
+use buttress_call::{Call, RunningQuantile};
 use tokio::time::Instant;
 
 use crate::{
@@ -136,7 +136,7 @@ impl Limits {
             cap: estimate.max_output,
             expected: self.expected_output(),
             priority: call.map(Call::priority).unwrap_or_default(),
-            may_wait: call.is_none_or(|call| call.attempt().cause != Cause::Hedge),
+            may_wait: call.is_none_or(|call| !call.is_hedge()),
             remaining: call.and_then(Call::remaining),
         }
     }

@@ -51,7 +51,6 @@ async fn a_call_that_pauses_before_a_retry_holds_nothing_of_the_limits() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "a limiter that let one call wait takes its own mark for a tick of the client"]
 async fn a_call_given_up_has_cost_its_prompt_also_after_another_has_waited() {
     // A typed client: nobody inside says when a call is sent, so one that was made counts as sent.
     let target = Target::raw();

@@ -47,7 +47,6 @@ async fn inside_of_failover_it_asks_the_same_target_again() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "a failover on a hedge's way hides from the limiter that it is one"]
 async fn on_its_way_through_failover_it_waits_in_no_limiters_queue() {
     // It is refused by the second target, or fails there later; the third has no place for it either.
     for refused in [true, false] {
@@ -75,7 +74,6 @@ async fn on_its_way_through_failover_it_waits_in_no_limiters_queue() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "a hedge put into a queue makes the whole call look as if it waited there"]
 async fn a_first_content_limit_outside_of_it_is_kept_whatever_becomes_of_it() {
     let holes = ["a", "b"].map(|name| broken(quick(name), Fault::BlackHole));
     let limits = [(); 2].map(|()| one_place());
