@@ -3,6 +3,7 @@
 //! Every claim that the project makes in numbers is measured here, by one binary that also holds the baselines, so that
 //! both sides of a comparison run on the same machine, in the same workload, under the same clock.
 
+mod chat;
 mod clock;
 mod csv;
 mod experiments;

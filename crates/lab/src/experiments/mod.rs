@@ -1,5 +1,6 @@
 //! The experiments. A new one is a file (or folder) here, its `mod` line, and its line in [`REGISTRY`].
 
+mod faults;
 mod hedge;
 mod limiter;
 mod overhead;
@@ -19,6 +20,7 @@ pub(crate) const REGISTRY: &[Entry] = &[
     entry::<retry::Retry>(),
     entry::<storm::Storm>(),
     entry::<hedge::Hedge>(),
+    entry::<faults::Faults>(),
     entry::<overhead::Overhead>(),
 ];
 

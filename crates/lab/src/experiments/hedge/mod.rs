@@ -31,6 +31,8 @@ use crate::{
     report::{Report, mean, quantile, round},
 };
 
+pub(super) use self::model::usual;
+
 const CALLS: usize = 40_000;
 
 pub(crate) struct Hedge;

@@ -113,7 +113,7 @@ impl Model {
     }
 }
 
-fn usual(rng: &mut impl Rng) -> f64 {
+pub(in crate::experiments) fn usual(rng: &mut impl Rng) -> f64 {
     MEDIAN_S * (SIGMA * normal(rng)).exp()
 }
 

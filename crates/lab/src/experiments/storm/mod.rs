@@ -10,7 +10,7 @@
 //! follows.
 
 mod ours;
-mod sdk;
+pub(super) mod sdk;
 mod tally;
 mod upstream;
 

@@ -26,7 +26,7 @@ pub(crate) async fn call(upstream: Upstream, ask: Ask, mut rng: impl Rng) -> Res
 }
 
 /// 0.5 x 2^n s, at most 8, times U(0.75, 1].
-fn wait(retry: u8, rng: &mut impl Rng) -> Duration {
+pub(in crate::experiments) fn wait(retry: u8, rng: &mut impl Rng) -> Duration {
     let full = (BASE_S * 2_f64.powf(f64::from(retry))).min(CAP_S);
     Duration::from_secs_f64(full * (1.0 - 0.25 * rng.random::<f64>()))
 }
