@@ -34,8 +34,7 @@ pub(super) fn failures_from_before_the_lesson_do_not_repeat_it(subject: &Subject
         bench.teach(&built, lesson).await;
         tokio::time::advance(lesson.over_after).await;
         let forgiven = bench.observe(built.call()).await;
-        // While the late ones are on their way, a failover may keep a target that is back to few calls at a time.
-        assert_eq!(forgiven.failed, None, "{}: {forgiven:?}", subject.name);
+        assert!(forgiven.served_by(0), "{}: {forgiven:?}", subject.name);
         finish(&bench, late).await;
         let after = bench.observe(built.call()).await;
         assert!(after.served_by(0), "{}: {after:?}", subject.name);
