@@ -15,8 +15,8 @@ use crate::{Failover, InvalidTargets, Target, fleet::Shared};
 pin_project! {
     /// Keeps a failover's targets as a tower [`Discover`] says.
     ///
-    /// Made by [`Failover::follow`](crate::Failover::follow). A future: spawn it, or poll it beside the calls. It ends with
-    /// the feed (`Ok`), with the feed's first error, or when the last clone of the failover is gone. The targets stay as
+    /// Made by [`Failover::follow`]. A future: spawn it, or poll it beside the calls. It ends with the feed (`Ok`), with
+    /// the feed's first error, or at a change that comes when the last clone of the failover is gone. The targets stay as
     /// they are then; dropping it does the same.
     ///
     /// A target's name is its key as text. One that is inserted is new, in tier 0 with weight 1, until the handle says
