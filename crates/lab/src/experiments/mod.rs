@@ -1,5 +1,6 @@
 //! The experiments. A new one is a file (or folder) here, its `mod` line, and its line in [`REGISTRY`].
 
+mod balance;
 mod faults;
 mod hedge;
 mod limiter;
@@ -21,6 +22,7 @@ pub(crate) const REGISTRY: &[Entry] = &[
     entry::<storm::Storm>(),
     entry::<hedge::Hedge>(),
     entry::<faults::Faults>(),
+    entry::<balance::Balancing>(),
     entry::<overhead::Overhead>(),
 ];
 
