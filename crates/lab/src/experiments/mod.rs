@@ -1,5 +1,6 @@
 //! The experiments. A new one is a file (or folder) here, its `mod` line, and its line in [`REGISTRY`].
 
+mod affinity;
 mod balance;
 mod faults;
 mod hedge;
@@ -23,6 +24,7 @@ pub(crate) const REGISTRY: &[Entry] = &[
     entry::<hedge::Hedge>(),
     entry::<faults::Faults>(),
     entry::<balance::Balancing>(),
+    entry::<affinity::Affine>(),
     entry::<overhead::Overhead>(),
 ];
 
