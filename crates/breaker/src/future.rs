@@ -7,7 +7,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use buttress_call::{BoxError, Classify};
+use buttress_call::{BoxError, Classify, Error};
 use pin_project_lite::pin_project;
 
 use crate::{Open, permit::Permit};
@@ -59,9 +59,14 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
             StateProj::Admitted { inner, permit, classify } => {
-                let result = ready!(inner.poll(cx)).map_err(Into::into);
-                if let Some(permit) = permit.take() {
-                    permit.resolved(classify.classify(result.as_ref()));
+                let mut result = ready!(inner.poll(cx)).map_err(Into::into);
+                if let Some(permit) = permit.take()
+                    && let Some(until) = permit.resolved(classify.classify(result.as_ref()))
+                    && let Err(error) = &mut result
+                    && let Some(error) = error.downcast_mut::<Error>()
+                {
+                    // Also for who has no clock of this call: tower's own `Retry` shows its first request to nobody.
+                    error.set_closed_until(until);
                 }
                 Poll::Ready(result)
             }

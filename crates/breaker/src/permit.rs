@@ -42,14 +42,18 @@ impl Permit {
         }
     }
 
-    /// The call's future has resolved.
-    pub(crate) fn resolved(mut self, verdict: Verdict<'_>) {
+    /// The call's future has resolved. Says until when the circuit refuses calls, if this was a failure that leaves it so.
+    pub(crate) fn resolved(mut self, verdict: Verdict<'_>) -> Option<Instant> {
         match verdict {
-            Verdict::Ended(ended) => self.ended(&ended),
+            Verdict::Ended(ended) => {
+                self.settle(ended.outcome);
+                ended.outcome.failure().and_then(|_| self.shared.refuses_until())
+            }
             Verdict::Pending(completion) => {
                 self.progress = Some(completion.progress().clone());
                 self.answering();
                 completion.on_end(move |ended| self.ended(ended));
+                None
             }
         }
     }

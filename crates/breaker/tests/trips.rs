@@ -255,3 +255,13 @@ async fn the_failure_that_opens_it_tells_the_attempt_until_when() {
     let opens_again = tokio::time::Instant::now() + 10 * SECOND;
     assert_eq!(attempt().await, Some(opens_again));
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_error_that_opens_it_says_until_when() {
+    let rig = rig(Policy { consecutive_failures: Some(2), ..policy() });
+    let opens_again = tokio::time::Instant::now() + 10 * SECOND;
+    for expected in [None, Some(opens_again)] {
+        let error = rig.send(fail(Kind::Server)).await.unwrap_err();
+        assert_eq!(find(&error).unwrap().closed_until(), expected);
+    }
+}

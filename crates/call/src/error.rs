@@ -4,6 +4,7 @@ use std::{borrow::Cow, error::Error as StdError, fmt, io, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
+use tokio::time::Instant;
 
 use crate::{Charging, Failure, Kind, Limits, Usage};
 
@@ -27,6 +28,7 @@ struct Inner {
     code: Option<Box<str>>,
     should_retry: Option<bool>,
     exhausted: bool,
+    closed_until: Option<Instant>,
     usage: Option<Usage>,
     limits: Option<Limits>,
     charging: Option<Charging>,
@@ -87,6 +89,7 @@ impl Error {
                 code: None,
                 should_retry: None,
                 exhausted: false,
+                closed_until: None,
                 usage: None,
                 limits: None,
                 charging: None,
@@ -161,6 +164,16 @@ impl Error {
     pub fn with_status(mut self, status: StatusCode) -> Self {
         self.inner.status = Some(status);
         self
+    }
+
+    /// Says that the target takes no calls until then: a breaker's word on the failure that has opened it.
+    pub fn set_closed_until(&mut self, until: Instant) {
+        self.inner.closed_until = Some(until);
+    }
+
+    /// Until when the target takes no calls, if the failure has left it closed.
+    pub fn closed_until(&self) -> Option<Instant> {
+        self.inner.closed_until
     }
 
     /// The kind of failure.

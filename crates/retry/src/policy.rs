@@ -174,8 +174,9 @@ impl<C, V, H> RetryPolicy<C, V, H> {
     /// # let _ = service;
     /// ```
     ///
-    /// Without it, and with no other layer outside that watches the call's clock, the first failure that opens the
-    /// breaker is not seen: the call waits once before it gives up.
+    /// Without it, with no other layer outside that watches the call's clock, and where errors are not
+    /// [`Error`](buttress_call::Error)s, a first failure that opens the breaker is not seen: the call waits once before it
+    /// gives up.
     pub fn prepare<Req>(&self, request: &mut Req)
     where
         C: Carries<Req>,

@@ -3,7 +3,8 @@
 use std::{fmt, mem, time::Duration};
 
 use buttress_call::{
-    BoxError, Call, Carries, Cause, Classify, Error, Failure, Kind, Origin, Outcome, Progress, Usage, Verdict,
+    BoxError, Call, Carries, Cause, Classify, Error, Failure, Kind, Origin, Outcome, Progress, Usage,
+    Verdict, find,
 };
 use tokio::time::Instant;
 use tower::retry::Policy;
@@ -88,6 +89,7 @@ impl<C, V, H> RetryPolicy<C, V, H> {
         H: Stamp<Req>,
     {
         let call = self.classify.call(request);
+        let closed = result.as_ref().err().and_then(find).and_then(Error::closed_until);
         let situation = Situation {
             failure,
             should_retry: self.classify.should_retry(result.as_ref()),
@@ -101,7 +103,7 @@ impl<C, V, H> RetryPolicy<C, V, H> {
             Duration::from_nanos(*delay)
         };
         let granted = decide::wait(numbers, rules, &situation, draw)
-            .and_then(|wait| self.fits(request, wait))
+            .and_then(|wait| self.fits(request, closed, wait))
             .and_then(|wait| self.pay().map(|()| wait));
         match granted {
             Ok(wait) => {
@@ -139,7 +141,7 @@ impl<C, V, H> RetryPolicy<C, V, H> {
         *result = Err(Refused::from(why).into_error(usage));
         let left = self.attempts.refusals < self.shared.refusals;
         let granted = if left { Ok(Duration::ZERO) } else { Err(Stop::Attempts) }
-            .and_then(|wait| self.fits(request, wait))
+            .and_then(|wait| self.fits(request, None, wait))
             .and_then(|_| self.pay());
         if let Err(stop) = granted {
             self.give_up(Kind::Broken, stop);
@@ -151,16 +153,17 @@ impl<C, V, H> RetryPolicy<C, V, H> {
         Some(Wait::new(Duration::ZERO))
     }
 
-    /// The wait, if the call has the time for it, and if the target takes calls by then.
-    fn fits<Req>(&self, request: &Req, wait: Duration) -> Result<Duration, Stop>
+    /// The wait, if the call has the time for it, and if the target takes calls by then. It says when on the error, or on
+    /// the attempt's clock.
+    fn fits<Req>(&self, request: &Req, closed: Option<Instant>, wait: Duration) -> Result<Duration, Stop>
     where
         C: Carries<Req>,
     {
-        let Some(call) = self.classify.call(request) else { return Ok(wait) };
-        if call.remaining().is_some_and(|left| left <= wait) {
+        let call = self.classify.call(request);
+        if call.and_then(Call::remaining).is_some_and(|left| left <= wait) {
             return Err(Stop::Deadline);
         }
-        let closed = call.progress().and_then(Progress::closed_until);
+        let closed = closed.or_else(|| call.and_then(Call::progress).and_then(Progress::closed_until));
         if closed.is_some_and(|until| until.saturating_duration_since(Instant::now()) > wait) {
             return Err(Stop::Closed);
         }

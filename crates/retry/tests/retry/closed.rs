@@ -10,6 +10,7 @@ use crate::support::{Form, MS, Request, SECOND, Step, Target, fail, in_both_form
 
 in_both_forms!(
     a_failure_that_opens_the_breaker_is_not_slept_on,
+    a_first_failure_that_opens_the_breaker_is_not_slept_on_whatever_the_request_carried,
     a_retry_that_opens_the_breaker_is_not_slept_on_whatever_the_request_carried,
     a_target_that_opens_again_within_the_wait_is_tried,
     a_local_refusal_of_the_retry_leaves_the_upstreams_error,
@@ -29,6 +30,13 @@ async fn a_failure_that_opens_the_breaker_is_not_slept_on(form: Form) {
     let result = target.ask(form, &policy(), request()).await;
     assert_eq!(kind(&result), Some(Kind::Server));
     assert_eq!((target.times(), start.elapsed()), (1, Duration::ZERO));
+}
+
+async fn a_first_failure_that_opens_the_breaker_is_not_slept_on_whatever_the_request_carried(form: Form) {
+    let start = Instant::now();
+    let target = Target::new([Step::FailClosedByError(Kind::Server, 60 * SECOND)]);
+    let result = target.ask(form, &policy(), Request::new(())).await;
+    assert_eq!((kind(&result), target.times(), start.elapsed()), (Some(Kind::Server), 1, Duration::ZERO));
 }
 
 async fn a_retry_that_opens_the_breaker_is_not_slept_on_whatever_the_request_carried(form: Form) {

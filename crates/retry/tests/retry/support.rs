@@ -62,6 +62,8 @@ pub(crate) enum Step {
     Fail(Error),
     /// Fails, and says that it takes no calls for a time: a breaker that this failure has opened.
     FailClosed(Kind, Duration),
+    /// The same, but says it on the error alone.
+    FailClosedByError(Kind, Duration),
     After(Duration, Box<Step>),
     Hang,
 }
@@ -227,6 +229,11 @@ impl Service<Request> for Target {
                         progress.mark_closed_until(Instant::now() + time);
                     }
                     Err(error(kind).into())
+                }
+                Step::FailClosedByError(kind, time) => {
+                    let mut error = error(kind);
+                    error.set_closed_until(Instant::now() + time);
+                    Err(error.into())
                 }
                 Step::Hang => std::future::pending().await,
             }
