@@ -7,4 +7,12 @@ mod pages {
     struct Readme;
     #[doc = include_str!("../../docs/guide.md")]
     struct Guide;
+    #[doc = include_str!("../../docs/failover.md")]
+    struct Failover;
+    #[doc = include_str!("../../docs/hedging.md")]
+    struct Hedging;
+    #[doc = include_str!("../../docs/limiter.md")]
+    struct Limiter;
+    #[doc = include_str!("../../docs/retry.md")]
+    struct Retry;
 }
