@@ -12,6 +12,8 @@ pub struct Shape {
     pub model: Option<Arc<str>>,
     /// Whether the answer is asked for as a stream.
     pub stream: bool,
+    /// Whether tools are declared, whatever the caller says about their choice.
+    pub tools: bool,
     /// The caller's own cap on generated tokens.
     pub max_output: Option<u64>,
     /// Bytes of text in the prompt: what a token estimate is made from. Media is left out.

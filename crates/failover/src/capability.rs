@@ -16,6 +16,7 @@ pub(crate) struct Capabilities {
     pub(crate) window: Option<u64>,
     pub(crate) models: Option<Vec<Arc<str>>>,
     pub(crate) no_streaming: bool,
+    pub(crate) no_tools: bool,
     pub(crate) price: Option<f64>,
 }
 
@@ -29,6 +30,8 @@ pub enum Lack {
     Window,
     /// It does not stream.
     Streaming,
+    /// It cannot use tools.
+    Tools,
 }
 
 impl Lack {
@@ -37,7 +40,7 @@ impl Lack {
         match self {
             Lack::Model => Kind::NotFound,
             Lack::Window => Kind::ContextTooLong,
-            Lack::Streaming => Kind::Invalid,
+            Lack::Streaming | Lack::Tools => Kind::Invalid,
         }
     }
 }
@@ -48,6 +51,7 @@ impl fmt::Display for Lack {
             Lack::Model => "does not have the model",
             Lack::Window => "has too small a window",
             Lack::Streaming => "does not stream",
+            Lack::Tools => "cannot use tools",
         })
     }
 }
@@ -55,7 +59,7 @@ impl fmt::Display for Lack {
 impl Capabilities {
     /// Whether nothing is declared that could keep a request away.
     pub(crate) fn serves_all(&self) -> bool {
-        self.window.is_none() && self.models.is_none() && !self.no_streaming
+        self.window.is_none() && self.models.is_none() && !self.no_streaming && !self.no_tools
     }
 
     pub(crate) fn check(&self, name: &Arc<str>) -> Result<(), InvalidTargets> {
@@ -80,6 +84,8 @@ impl Capabilities {
             Some(Lack::Model)
         } else if self.no_streaming && shape.stream {
             Some(Lack::Streaming)
+        } else if self.no_tools && shape.tools {
+            Some(Lack::Tools)
         } else if self.window.is_some_and(|window| window < tokens(shape)) {
             Some(Lack::Window)
         } else {

@@ -14,7 +14,7 @@ use crate::{
 /// A named target: a service, and what is declared of it.
 ///
 /// The defaults: tier 0, weight 1, no gate. What is not declared, the target is taken to have: any model, a window of
-/// any size, streams.
+/// any size, streams, tools.
 ///
 /// ```
 /// use buttress_failover::{Failover, Target};
@@ -25,7 +25,7 @@ use crate::{
 /// let fleet = Failover::new([
 ///     Target::new("primary", primary).weight(3),
 ///     Target::new("second", second).window(32_000).models(["small", "large"]),
-///     Target::new("spare", spare).tier(1).without_streaming(),
+///     Target::new("spare", spare).tier(1).without_streaming().without_tools(),
 /// ])?;
 /// # Ok::<_, buttress_failover::InvalidTargets>(())
 /// ```
@@ -85,6 +85,12 @@ impl<S> Target<S> {
     /// It cannot stream: requests for a stream go elsewhere.
     pub fn without_streaming(mut self) -> Self {
         self.settings.capabilities.no_streaming = true;
+        self
+    }
+
+    /// It cannot use tools: requests that declare any go elsewhere.
+    pub fn without_tools(mut self) -> Self {
+        self.settings.capabilities.no_tools = true;
         self
     }
 

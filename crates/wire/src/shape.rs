@@ -22,6 +22,11 @@ struct Request<'a> {
     system: Option<&'a RawValue>,
     messages: Option<&'a RawValue>,
     tools: Option<&'a RawValue>,
+    /// OpenAI's tools, as they were first called.
+    functions: Option<&'a RawValue>,
+    /// Bedrock's.
+    #[serde(rename = "toolConfig")]
+    tool_config: Option<&'a RawValue>,
     /// Legacy completions.
     prompt: Option<&'a RawValue>,
     /// Embeddings.
@@ -35,9 +40,27 @@ struct Message<'a> {
     role: Option<&'a RawValue>,
 }
 
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ToolConfig<'a> {
+    #[serde(borrow)]
+    tools: Option<&'a RawValue>,
+}
+
+impl<'a> Request<'a> {
+    /// The lists of tool definitions: by one name or another they stand in the request of every dialect.
+    fn tools(&self) -> impl Iterator<Item = &'a RawValue> {
+        let config: Option<ToolConfig<'a>> = json::field(self.tool_config);
+        let lists = [self.tools, self.functions, config.and_then(|config| config.tools)];
+        lists.into_iter().flatten().filter(|list| list.get().starts_with('[') && json::filled(Some(list)))
+    }
+}
+
 /// Reads what a request asks for.
 ///
 /// - `max_output` counts all choices together: `n` multiplies it, as it does what OpenAI reserves.
+/// - `tools` is whether there is a list of tool definitions with anything in it: `tools`, `functions`, or
+///   `toolConfig.tools`, whatever the dialect. A `tool_choice` of `none` changes nothing: the provider reads them.
 /// - `text_bytes` counts the text of messages, system prompt and tool calls, unescaped, and the JSON of tool
 ///   definitions. Images, audio and files are left out: their tokens have nothing to do with their bytes.
 /// - `prefix` is the 64-bit FNV-1a hash of the texts of the system prompt and of the first message after it. How they
@@ -68,13 +91,14 @@ pub fn shape(dialect: Dialect, body: &[u8]) -> Result<Shape, RequestError> {
     for other in [request.prompt, request.input].into_iter().flatten() {
         text.add(other);
     }
-    let tools = request.tools.map_or(0, |tools| tools.get().len() as u64);
+    let tools: u64 = request.tools().map(|list| list.get().len() as u64).sum();
     let cap = json::count(request.max_completion_tokens).or_else(|| json::count(request.max_tokens));
     let choices = json::count(request.n).unwrap_or(1).max(1);
 
     let mut shape = Shape::default();
     shape.model = json::text(request.model).map(|model| model.as_ref().into());
     shape.stream = request.stream.is_some_and(|stream| stream.get() == "true");
+    shape.tools = tools > 0;
     shape.max_output = cap.map(|cap| cap.saturating_mul(choices));
     shape.text_bytes = text.bytes + tools;
     shape.prefix = prefix;

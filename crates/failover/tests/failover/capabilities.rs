@@ -49,6 +49,31 @@ async fn a_stream_goes_where_streams_are() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_request_with_tools_goes_where_they_can_be_used() {
+    let (a, b, c) = (Scripted::serves("a"), Scripted::always("b", Kind::Server), Scripted::serves("c"));
+    let fleet = of([target("a", &a).without_tools(), target("b", &b), target("c", &c).tier(1)]);
+    let with_tools = || shaped(|shape| shape.tools = true);
+    assert_eq!(ask_for(&fleet, with_tools()).await.unwrap(), "c", "not even after a failure");
+    assert_eq!(ask_for(&fleet, shaped(|shape| shape.stream = true)).await.unwrap(), "a");
+    assert_eq!((a.calls(), b.calls(), c.calls()), (1, 1, 1));
+
+    c.does(Kind::Server);
+    let error = ask_for(&fleet, with_tools()).await.unwrap_err();
+    assert_eq!(error.to_string(), "no target served: b: server; c: server; a: cannot use tools");
+    assert_eq!(exhausted(&error).attempts().last().unwrap().reason(), Reason::Lacks(Lack::Tools));
+    assert_eq!(a.calls(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_whose_tools_nobody_can_use_is_invalid_and_costs_no_call() {
+    let a = Scripted::serves("a");
+    let fleet = of([target("a", &a).without_tools()]);
+    let error = ask_for(&fleet, shaped(|shape| shape.tools = true)).await.unwrap_err();
+    assert_eq!(error.to_string(), "no target served: a: cannot use tools");
+    assert_eq!((kind_of(Err(error)), a.calls()), (Kind::Invalid, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_long_prompt_goes_to_a_window_that_holds_it_and_its_answer() {
     let (a, b) = (Scripted::serves("a"), Scripted::serves("b"));
     let fleet = of([target("a", &a).window(8_000), target("b", &b).window(100_000)]);

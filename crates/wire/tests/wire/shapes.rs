@@ -67,6 +67,41 @@ fn tools_and_their_calls_count() {
 }
 
 #[test]
+fn tools_are_seen_by_every_name_that_they_have() {
+    let both = |body: &str| {
+        let (openai, anthropic) = (openai(body), anthropic(body));
+        assert_eq!(openai, anthropic, "{body}");
+        openai
+    };
+    for (list, around) in [
+        (r#"[{"type":"function","function":{"name":"f"}}]"#, r#"{"tools":LIST}"#),
+        (r#"[{"name":"f","input_schema":{}}]"#, r#"{"tools":LIST,"tool_choice":{"type":"none"}}"#),
+        (r#"[{"name":"f"}]"#, r#"{"functions":LIST,"function_call":"none"}"#),
+        (r#"[{"functionDeclarations":[{"name":"f"}]}]"#, r#"{"contents":[],"tools":LIST}"#),
+        (r#"[{"type":"web_search"}]"#, r#"{"input":"","tools":LIST}"#),
+        (r#"[{"toolSpec":{"name":"f"}}]"#, r#"{"toolConfig":{"toolChoice":{"auto":{}},"tools":LIST}}"#),
+    ] {
+        let shape = both(&around.replace("LIST", list));
+        assert!(shape.tools, "{around}");
+        assert_eq!(shape.text_bytes, list.len() as u64, "{around}");
+    }
+    for body in [
+        "{}",
+        r#"{"tools":[]}"#,
+        r#"{"tools":[ ],"functions":null}"#,
+        r#"{"tools":"f"}"#,
+        r#"{"tools":{"a":1}}"#,
+        r#"{"toolConfig":{}}"#,
+        r#"{"toolConfig":{"tools":[]}}"#,
+        r#"{"toolConfig":[1]}"#,
+        r#"{"tool_choice":"auto"}"#,
+        r#"{"messages":[{"role":"user","content":"tools"}]}"#,
+    ] {
+        assert!(!both(body).tools, "{body}");
+    }
+}
+
+#[test]
 fn text_is_counted_as_it_is_and_not_as_it_is_escaped() {
     let plain = openai(r#"{"messages":[{"content":"日本"}]}"#);
     let escaped = openai(r#"{"messages":[{"content":"\u65e5\u672c"}]}"#);
