@@ -1,0 +1,27 @@
+#![doc = include_str!("../README.md")]
+
+#[cfg(feature = "full")]
+mod handles;
+
+#[cfg(feature = "full")]
+pub use handles::{Handles, TargetHandles};
+
+pub use buttress_call as call;
+pub use buttress_call::{BoxError, Error, Kind, check, find};
+
+#[cfg(feature = "breaker")]
+pub use buttress_breaker as breaker;
+#[cfg(feature = "failover")]
+pub use buttress_failover as failover;
+#[cfg(feature = "hedge")]
+pub use buttress_hedge as hedge;
+#[cfg(feature = "limit")]
+pub use buttress_limit as limit;
+#[cfg(feature = "provider")]
+pub use buttress_provider as provider;
+#[cfg(feature = "retry")]
+pub use buttress_retry as retry;
+#[cfg(feature = "timeout")]
+pub use buttress_timeout as timeout;
+#[cfg(feature = "provider")]
+pub use buttress_wire as wire;
