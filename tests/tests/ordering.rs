@@ -6,6 +6,8 @@
 mod hedges;
 #[path = "ordering/limits.rs"]
 mod limits;
+#[path = "ordering/page.rs"]
+mod page;
 #[path = "ordering/recovery.rs"]
 mod recovery;
 #[path = "ordering/retries.rs"]
