@@ -9,8 +9,10 @@ use crate::{Candidate, Candidates, Strategy, random::mix};
 ///
 /// Rendezvous hashing: each target has a random-looking score for each key, and the best takes it. When a target goes,
 /// only its keys move, each to the second best of that key; when it is back, they return. A key that is in fashion may
-/// not drown its target: one with more than [twice](Affinity::bound) the mean of the calls in flight leaves the call
-/// to the next best. Fewer than four calls in flight are never too many.
+/// not drown its target: one with [twice](Affinity::bound) the mean of the calls in flight leaves the call to the next
+/// best. While the mean is below four, chance alone makes it that often, and moving a conversation costs its cache: then
+/// the limit is two standard deviations (the square root of the mean) above the mean, and never below four calls. Of two
+/// targets twice the mean is all there is: set a lower bound there.
 ///
 /// The key is [`Shape::prefix`], a hash of the system prompt and the first message; a call without a key goes by
 /// [`PowerOfTwo`]. Scores depend on the names alone, so processes agree. Weights do not count.
@@ -22,7 +24,11 @@ pub struct Affinity {
 
 type Key = dyn Fn(&Shape) -> Option<u64> + Send + Sync;
 
-/// Below this a target is never too loaded: bounds on means of next to nothing would scatter the keys of a quiet fleet.
+/// What is within so many standard deviations of the mean is taken for chance, not for a key in fashion: with them a
+/// quiet fleet's hit rate is 0.98 x ideal, without them 0.94 (`buttress-lab -- affinity`).
+const DEVIATIONS: f64 = 2.0;
+
+/// Below this a target is never too loaded: of next to nothing even the deviation says little.
 const SPARE: u32 = 4;
 
 /// The bound of "Consistent hashing with bounded loads" that kept 97 % of the ideal hit rate at a load of 1.07 x the
@@ -41,8 +47,9 @@ impl Affinity {
         Affinity { key: Arc::new(key), ..Affinity::default() }
     }
 
-    /// How much more than the mean of the calls in flight a target may have: 2 by default. An error if it is below 1
-    /// or not a number: then not every call could be placed.
+    /// How many times the mean of the calls in flight a target may have: 2 by default. What it allows above the mean
+    /// scales the allowance of a quiet fleet too. An error if it is below 1 or not a number: then not every call could be
+    /// placed.
     pub fn bound(mut self, bound: f64) -> Result<Self, InvalidBound> {
         if bound.is_nan() || bound < 1.0 {
             return Err(InvalidBound { bound });
@@ -58,8 +65,11 @@ impl Affinity {
             targets += 1;
             calls = calls.saturating_add(candidate.in_flight());
         }
-        let bound = (self.bound * f64::from(calls) / f64::from(targets.max(1))).ceil();
-        (bound as u32).max(SPARE)
+        let mean = f64::from(calls) / f64::from(targets.max(1));
+        // Calls that come independently differ from their mean by its square root.
+        let by_chance = DEVIATIONS * mean.sqrt();
+        let limit = mean + (self.bound - 1.0) * mean.max(by_chance);
+        (limit.ceil() as u32).max(SPARE)
     }
 }
 

@@ -149,8 +149,59 @@ async fn one_key_in_fashion_does_not_drown_its_target() {
     let mut calls: Vec<_> = (0..80).map(|_| spawn(fleet.clone().oneshot(keyed(1)))).collect();
     for (before, call) in calls.iter_mut().enumerate() {
         assert!(call.poll().is_pending());
-        let bound = (2 * (before + 1)).div_ceil(8).max(4);
+        let mean = (before + 1) as f64 / 8.0;
+        let bound = (mean + mean.max(2.0 * mean.sqrt())).ceil().max(4.0) as usize;
         assert!(targets.iter().all(|target| target.attempts_under_way() <= bound), "after {before}");
+        let twice = (2 * (before + 1)).div_ceil(8);
+        assert!(mean < 4.0 || bound == twice, "a busy fleet keeps to twice the mean");
+    }
+    let most = targets.iter().map(Scripted::attempts_under_way).max();
+    assert_eq!(most, Some(20), "twice the mean of 80 calls");
+}
+
+/// The least in flight.
+struct Evenly;
+
+impl Strategy for Evenly {
+    fn pick<'a>(&self, candidates: &Candidates<'a>) -> Option<Candidate<'a>> {
+        candidates.iter().min_by_key(|candidate| candidate.in_flight())
+    }
+}
+
+/// The calls in flight at one of 8 targets when its key is in fashion, and the next call of that key goes elsewhere. All
+/// targets had `mean` before.
+async fn full(strategy: Affinity, mean: usize) -> usize {
+    let targets = NAMES.map(|name| Scripted::always(name, Act::Hang));
+    let fleet = fleet_of(&targets, Evenly);
+    let mut calls = Vec::new();
+    let mut most_after = |ask: Ask| {
+        let mut call = spawn(fleet.clone().oneshot(ask));
+        assert!(call.poll().is_pending());
+        calls.push(call);
+        targets.iter().map(Scripted::attempts_under_way).max().unwrap()
+    };
+    for _ in 0..8 * mean {
+        assert!(most_after(Ask::default()) <= mean);
+    }
+    fleet.handle().set_strategy(strategy);
+    let mut most = mean;
+    loop {
+        let now = most_after(keyed(1));
+        if now == most {
+            return most;
+        }
+        most = now;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quiet_fleet_keeps_what_chance_brings_together_and_a_key_in_fashion_spills_all_the_same() {
+    for (mean, limit) in [(0, 4), (1, 4), (2, 6), (3, 8), (4, 10), (10, 24)] {
+        assert_eq!(full(Affinity::default(), mean).await, limit, "of a mean of {mean} before it");
+    }
+    for (mean, limit) in [(0, 4), (4, 5), (16, 17)] {
+        let strict = Affinity::default().bound(1.0).unwrap();
+        assert_eq!(full(strict, mean).await, limit, "of a mean of {mean} before it");
     }
 }
 

@@ -42,6 +42,14 @@ pub(crate) struct Options {
     /// JSON lines of `timestamp`, `input_length`, `output_length` and `hash_ids`. Without it, synthetic conversations
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
+    /// Synthetic conversations that begin in a second
+    #[arg(long, value_name = "RATE", default_value_t = 2.0, value_parser = rate, conflicts_with = "trace")]
+    per_second: f64,
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    let rate = text.parse().ok().filter(|rate| (0.01..=1000.0).contains(rate));
+    rate.ok_or("it must be a number from 0.01 to 1000".to_owned())
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -73,14 +81,18 @@ impl Experiment for Affine {
         let trace = options.trace.as_deref().map(prompts::read).transpose()?;
         report.heading(match &trace {
             Some((_, sha256)) => format!("workload: trace sha256:{sha256}"),
-            None => "workload: synthetic conversations".to_owned(),
+            None => format!("workload: synthetic, {} conversations a second", options.per_second),
         });
         let mut rows = Vec::new();
         for arm in [Arm::RoundRobin, Arm::Buttress, Arm::Ideal] {
             for seed in seeds {
                 let row = match &trace {
                     Some((prompts, _)) => play(arm, *seed, prompts)?,
-                    None => play(arm, *seed, &prompts::synthetic(*seed, prompts::CONVERSATIONS))?,
+                    None => play(
+                        arm,
+                        *seed,
+                        &prompts::synthetic(*seed, prompts::CONVERSATIONS, options.per_second),
+                    )?,
                 };
                 report.row(&row)?;
                 rows.push(row);
@@ -174,7 +186,7 @@ mod tests {
     #[test]
     fn a_run_repeats_to_the_bit_and_has_the_fields_in_order() {
         let line = |seed| {
-            let row = play(Arm::Buttress, seed, &prompts::synthetic(seed, 200)).unwrap();
+            let row = play(Arm::Buttress, seed, &prompts::synthetic(seed, 200, 2.0)).unwrap();
             serde_json::to_string(&row).unwrap()
         };
         assert_eq!(line(1), line(1));
@@ -189,11 +201,22 @@ mod tests {
 
     #[test]
     fn affinity_finds_nearly_all_that_is_cached_and_spreads_the_load() {
-        let prompts = prompts::synthetic(1, prompts::CONVERSATIONS);
-        let [turns, ours, ideal] =
-            [Arm::RoundRobin, Arm::Buttress, Arm::Ideal].map(|arm| play(arm, 1, &prompts).unwrap());
-        assert!((0.3..0.5).contains(&ideal.hit_rate), "{ideal:?}");
-        assert!(ours.hit_rate >= 0.95 * ideal.hit_rate && ours.max_mean_load <= 1.1, "{ours:?}");
-        assert!(turns.hit_rate < 0.5 * ideal.hit_rate && turns.max_mean_load < 1.01, "{turns:?}");
+        // From two calls in flight at each target to four, where the bound on load used to scatter them most.
+        for per_second in [2.0, 3.3] {
+            let prompts = prompts::synthetic(1, prompts::CONVERSATIONS, per_second);
+            let [turns, ours, ideal] =
+                [Arm::RoundRobin, Arm::Buttress, Arm::Ideal].map(|arm| play(arm, 1, &prompts).unwrap());
+            assert!((0.3..0.5).contains(&ideal.hit_rate), "{ideal:?}");
+            assert!(ours.hit_rate >= 0.95 * ideal.hit_rate && ours.max_mean_load <= 1.1, "{ours:?}");
+            assert!(turns.hit_rate < 0.5 * ideal.hit_rate && turns.max_mean_load < 1.01, "{turns:?}");
+        }
+    }
+
+    #[test]
+    fn a_rate_that_makes_no_sense_is_refused() {
+        assert_eq!(rate("3.3"), Ok(3.3));
+        for text in ["0", "-1", "NaN", "1e9", "two"] {
+            assert!(rate(text).is_err(), "{text}");
+        }
     }
 }

@@ -76,7 +76,6 @@ const MAX_OUTPUT: u64 = 10_000_000;
 
 /// Conversations of a synthetic workload.
 pub(super) const CONVERSATIONS: u64 = 4_000;
-const CONVERSATIONS_PER_SECOND: f64 = 3.3;
 /// One block each.
 const SYSTEM_PROMPTS: u64 = 50;
 /// Shares of conversations with so many turns at least, from the second on.
@@ -84,9 +83,9 @@ const GOES_ON: [f64; 3] = [0.6, 0.3, 0.1];
 /// Between the turns of a conversation, in the mean.
 const PAUSE_S: f64 = 60.0;
 
-/// So many conversations: one of 50 system prompts, of which the n-th is 1/n as popular as the first, and 1 to 4 turns,
+/// So many conversations, and so many of them a second: one of 50 system prompts, of which the n-th is 1/n as popular as the first, and 1 to 4 turns,
 /// each of which adds 2 to 30 blocks to the prompt before. That makes an ideal hit rate of about 0.45.
-pub(super) fn synthetic(seed: u64, conversations: u64) -> Vec<Prompt> {
+pub(super) fn synthetic(seed: u64, conversations: u64, per_second: f64) -> Vec<Prompt> {
     let role = |role| generator(Affine::NAME, "synthetic", seed, role);
     let (mut starts, mut turns, mut sizes) = (role("starts"), role("turns"), role("sizes"));
     let total: f64 = (1..=SYSTEM_PROMPTS).map(|rank| 1.0 / rank as f64).sum();
@@ -94,7 +93,7 @@ pub(super) fn synthetic(seed: u64, conversations: u64) -> Vec<Prompt> {
     let mut fresh = SYSTEM_PROMPTS..;
     let mut prompts = Vec::new();
     for _ in 0..conversations {
-        start += exponential(&mut starts, CONVERSATIONS_PER_SECOND);
+        start += exponential(&mut starts, per_second);
         let mut dice = turns.random::<f64>() * total;
         let system = (1..SYSTEM_PROMPTS).find(|rank| {
             dice -= 1.0 / *rank as f64;
@@ -154,9 +153,9 @@ mod tests {
 
     #[test]
     fn turns_extend_the_one_before_and_system_prompts_are_shared() {
-        let prompts = synthetic(1, 200);
-        assert_eq!(prompts, synthetic(1, 200));
-        assert_ne!(prompts, synthetic(2, 200));
+        let prompts = synthetic(1, 200, 2.0);
+        assert_eq!(prompts, synthetic(1, 200, 2.0));
+        assert_ne!(prompts, synthetic(2, 200, 2.0));
         assert!(prompts.is_sorted_by_key(|prompt| prompt.at));
         assert!(prompts.iter().all(|prompt| prompt.blocks[0] < SYSTEM_PROMPTS));
         let mut first_turns = 0;
