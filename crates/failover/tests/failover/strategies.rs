@@ -164,13 +164,13 @@ struct Evenly;
 
 impl Strategy for Evenly {
     fn pick<'a>(&self, candidates: &Candidates<'a>) -> Option<Candidate<'a>> {
-        candidates.iter().min_by_key(|candidate| candidate.in_flight())
+        candidates.iter().min_by_key(Candidate::in_flight)
     }
 }
 
 /// The calls in flight at one of 8 targets when its key is in fashion, and the next call of that key goes elsewhere. All
 /// targets had `mean` before.
-async fn full(strategy: Affinity, mean: usize) -> usize {
+fn full(strategy: Affinity, mean: usize) -> usize {
     let targets = NAMES.map(|name| Scripted::always(name, Act::Hang));
     let fleet = fleet_of(&targets, Evenly);
     let mut calls = Vec::new();
@@ -197,11 +197,11 @@ async fn full(strategy: Affinity, mean: usize) -> usize {
 #[tokio::test(start_paused = true)]
 async fn a_quiet_fleet_keeps_what_chance_brings_together_and_a_key_in_fashion_spills_all_the_same() {
     for (mean, limit) in [(0, 4), (1, 4), (2, 6), (3, 8), (4, 10), (10, 24)] {
-        assert_eq!(full(Affinity::default(), mean).await, limit, "of a mean of {mean} before it");
+        assert_eq!(full(Affinity::default(), mean), limit, "of a mean of {mean} before it");
     }
     for (mean, limit) in [(0, 4), (4, 5), (16, 17)] {
         let strict = Affinity::default().bound(1.0).unwrap();
-        assert_eq!(full(strict, mean).await, limit, "of a mean of {mean} before it");
+        assert_eq!(full(strict, mean), limit, "of a mean of {mean} before it");
     }
 }
 
