@@ -2,9 +2,19 @@
 
 #[cfg(feature = "full")]
 mod handles;
+#[cfg(feature = "full")]
+mod policies;
+#[cfg(feature = "full")]
+pub mod presets;
+#[cfg(feature = "full")]
+pub mod stack;
 
 #[cfg(feature = "full")]
 pub use handles::{Handles, TargetHandles};
+#[cfg(feature = "full")]
+pub use policies::Policies;
+#[cfg(feature = "full")]
+pub use stack::Stack;
 
 pub use buttress_call as call;
 pub use buttress_call::{BoxError, Error, Kind, check, find};
