@@ -2,23 +2,31 @@
 
 use buttress_call::{BoxError, ByError};
 use buttress_failover::Failover;
-use tower::Layer;
+use tower::{
+    Layer,
+    balance::p2c::Balance,
+    discover::ServiceList,
+    load::{CompleteOnResponse, PendingRequests},
+};
 use tower_resilience::fallback::FallbackLayer;
 
 use super::{
-    OURS,
-    inner::{Echo, Failed},
+    OURS, PEER,
+    inner::{Failed, Plain},
     subject::Subject,
 };
 
-const CASE: &str = "failover";
-
-pub(super) fn subjects() -> Result<Vec<Subject>, BoxError> {
-    let ours = Failover::in_order([("first", Echo), ("second", Echo)])?.classify(ByError);
-    let peer = FallbackLayer::<u64, u64, Failed>::tower_service(Echo);
+pub(super) fn subjects(case: &str, inner: impl Plain) -> Result<Vec<Subject>, BoxError> {
+    let ours = Failover::in_order([("first", inner.clone()), ("second", inner.clone())])?.classify(ByError);
+    let peer = FallbackLayer::<u64, u64, Failed>::tower_service(inner.clone());
     Ok(vec![
-        Subject::service(CASE, OURS, ours),
-        Subject::service(CASE, "tower-resilience", peer.layer(Echo)),
-        Subject::service(CASE, "target_alone", Echo),
+        Subject::service(case, OURS, ours),
+        Subject::service(case, PEER, peer.layer(inner.clone())),
+        // No failover, but a choice of two. It cannot be cloned: two threads have one each, and share nothing.
+        Subject::made(case, "tower", move || {
+            let targets =
+                [(); 2].map(|()| PendingRequests::new(inner.clone(), CompleteOnResponse::default()));
+            Balance::new(ServiceList::new::<u64>(targets))
+        }),
     ])
 }

@@ -10,7 +10,11 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{inner::Echo, subject::Subject};
+use super::{
+    client::Client,
+    inner::{Echo, Later},
+    subject::Subject,
+};
 
 const CASE: &str = "floor";
 
@@ -34,5 +38,7 @@ pub(super) fn subjects() -> Vec<Subject> {
         Subject::new(CASE, "boxed_future", || {
             async |number| black_box(Box::pin(async move { number })).await == number
         }),
+        Subject::service("floor/pending", "inner", Later),
+        Subject::http("floor/http", "inner", Client),
     ]
 }

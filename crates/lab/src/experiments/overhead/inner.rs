@@ -1,13 +1,29 @@
-//! The service that every system wraps.
+//! The services that every system wraps.
 
 use std::{
     error::Error,
     fmt,
     future::{Ready, ready},
+    pin::Pin,
     task::{Context, Poll},
 };
 
 use tower::Service;
+
+/// A service over a plain request, with all that any system asks of what it wraps.
+pub(crate) trait Plain:
+    Service<u64, Response = u64, Error = Failed, Future: Send + Unpin + 'static> + Clone + Send + Sync + 'static
+{
+}
+
+impl<S> Plain for S where
+    S: Service<u64, Response = u64, Error = Failed, Future: Send + Unpin + 'static>
+        + Clone
+        + Send
+        + Sync
+        + 'static
+{
+}
 
 /// Always ready, and answers a number with itself, at once.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +43,44 @@ impl Service<u64> for Echo {
     }
 }
 
-/// What it would fail with, if it did. Some peers ask for an error that can be cloned.
+/// The same, but each answer is pending once: a layer that needs a timer for what it waits for needs it here.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Later;
+
+impl Service<u64> for Later {
+    type Response = u64;
+    type Error = Failed;
+    type Future = Once;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Failed>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, number: u64) -> Once {
+        Once { number, was_pending: false }
+    }
+}
+
+/// Ready when it is polled again.
+#[derive(Debug)]
+pub(crate) struct Once {
+    number: u64,
+    was_pending: bool,
+}
+
+impl Future for Once {
+    type Output = Result<u64, Failed>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if std::mem::replace(&mut self.was_pending, true) {
+            return Poll::Ready(Ok(self.number));
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+/// What they would fail with, if they did. Some peers ask for an error that can be cloned.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Failed;
 

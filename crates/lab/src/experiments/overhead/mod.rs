@@ -1,9 +1,12 @@
 //! What a layer costs a call that needs nothing of it, beside its peers.
 //!
-//! Each system wraps the same service, which is always ready and answers at once, and is called with a `u64` in a loop
-//! on tokio's runtime. Systems take turns in short rounds, so that a busy machine's drift hits all alike; `ns` is the
-//! median of the rounds, per call. With two threads both call clones over the same state at the same time, and `ns` is
-//! the time that a call takes each of them.
+//! Each system wraps the same service, which is always ready and answers at once, and is called in a loop: with a `u64`, and
+//! in the variants `x/http` with an HTTP request whose answer is read to its end. In the variants `x/pending` each answer is
+//! pending once, and polled again at once, so that a runtime's own work is in nobody's time.
+//!
+//! The systems of a case and of its variants take turns in short rounds, so that a busy machine's drift hits all alike; `ns`
+//! is the median of the rounds, per call, and a ratio is the median of the rounds' ratios. With two threads both call clones
+//! over the same state at the same time, and `ns` is the time that a call takes each of them.
 //!
 //! `allocs` are heap allocations per call, as the `allocation-counter` crate counts them. Its allocator counts in every
 //! round, which costs those who allocate a few nanoseconds each time.
@@ -12,13 +15,16 @@
 //! allocation.
 
 mod breaker;
+mod client;
 mod failover;
 mod floor;
 mod hedge;
+mod http;
 mod inner;
 mod limit;
 mod retry;
 mod rounds;
+mod stack;
 mod subject;
 mod timeout;
 
@@ -29,7 +35,8 @@ use clap::Args;
 use serde::Serialize;
 
 use self::{
-    rounds::{Rounds, Sample},
+    inner::{Echo, Later},
+    rounds::{Rounds, Sample, Samples},
     subject::Subject,
 };
 use super::Experiment;
@@ -37,30 +44,59 @@ use crate::report::{Report, round};
 
 /// The system that the others are compared with.
 const OURS: &str = "buttress";
+/// Whose layers do most of what ours do.
+const PEER: &str = "tower-resilience";
 
 pub(crate) struct Overhead;
 
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Options {
-    /// Run these cases alone; may be repeated
+    /// Run these cases alone, each with its variants or a variant alone; may be repeated
     #[arg(long = "case", value_name = "NAME")]
     cases: Vec<String>,
+    /// Run these systems alone; may be repeated
+    #[arg(long = "system", value_name = "NAME")]
+    systems: Vec<String>,
+    /// So many threads on shared state; may be repeated. Without it: one, then two
+    #[arg(long = "threads", value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
+    threads: Vec<u8>,
     /// Rounds of each system
     #[arg(long, default_value_t = 51, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
-    /// Calls in a round
+    /// Calls in a round, at most: a round ends after about 4 ms
     #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..))]
     calls: u32,
+}
+
+impl Options {
+    fn ask_for(&self, subject: &Subject) -> bool {
+        let Subject { case, system, .. } = subject;
+        (self.cases.is_empty() || self.cases.iter().any(|name| name == case || name == subject.base()))
+            && (self.systems.is_empty() || self.systems.iter().any(|name| name == system))
+    }
+
+    fn threads(&self) -> Vec<usize> {
+        let asked: Vec<usize> = self.threads.iter().copied().map(usize::from).collect();
+        if asked.is_empty() { vec![1, 2] } else { asked }
+    }
 }
 
 #[derive(Debug, Serialize)]
 struct Row {
     experiment: &'static str,
-    case: &'static str,
+    case: String,
     system: &'static str,
     threads: usize,
     ns: f64,
     allocs: f64,
+}
+
+/// What was measured of one system.
+struct Measured<'a> {
+    subject: &'a Subject,
+    threads: usize,
+    samples: Samples,
+    cost: Sample,
 }
 
 impl Experiment for Overhead {
@@ -73,46 +109,76 @@ impl Experiment for Overhead {
     type Options = Options;
 
     fn run(options: Options, _: &[u64], report: &mut Report) -> Result<(), BoxError> {
-        let asked = |case: &str| options.cases.is_empty() || options.cases.iter().any(|name| name == case);
-        let subjects: Vec<Subject> = all()?.into_iter().filter(|subject| asked(subject.case)).collect();
+        let subjects: Vec<Subject> = all()?.into_iter().filter(|subject| options.ask_for(subject)).collect();
         if subjects.is_empty() {
-            return Err(format!("no such case: {}", options.cases.join(", ")).into());
+            return Err(format!(
+                "nothing is called {}",
+                [&options.cases[..], &options.systems].concat().join(", ")
+            )
+            .into());
         }
-        let mut rows = Vec::new();
-        for threads in [1, 2] {
+        let mut all = Vec::new();
+        for threads in options.threads() {
             eprintln!("{} systems, {} rounds, threads: {threads}", subjects.len(), options.rounds);
-            let costs = Rounds { repeats: options.rounds, calls: options.calls, threads }.run(&subjects);
-            for (subject, cost) in subjects.iter().zip(costs) {
-                let Subject { case, system, .. } = subject;
-                let Some(Sample { ns, allocs }) = cost else {
-                    eprintln!("{case}, {system}: left out, {threads} threads never ran side by side");
-                    continue;
-                };
-                let (ns, allocs) = (round(ns, 1), round(allocs, 2));
-                rows.push(Row { experiment: Self::NAME, case, system, threads, ns, allocs });
+            let rounds = Rounds { repeats: options.rounds, calls: options.calls, threads };
+            for case in subjects.chunk_by(|one, other| one.base() == other.base()) {
+                all.extend(measured(case, &rounds));
             }
         }
-        for row in &rows {
-            report.row(row)?;
+        for Measured { subject, threads, cost, .. } in &all {
+            let (ns, allocs) = (round(cost.ns, 1), round(cost.allocs, 2));
+            let (case, system, threads) = (subject.case.clone(), subject.system, *threads);
+            report.row(&Row { experiment: Self::NAME, case, system, threads, ns, allocs })?;
         }
-        ratios(&rows, report);
+        ratios(&all, report);
         futures(&subjects, report);
         Ok(())
     }
+}
+
+/// A case with its variants.
+fn measured<'a>(subjects: &'a [Subject], rounds: &Rounds) -> Vec<Measured<'a>> {
+    let threads = rounds.threads;
+    let samples = rounds.run(subjects);
+    let measured = subjects.iter().zip(samples).filter_map(|(subject, samples)| {
+        let Some(cost) = samples.cost() else {
+            let Subject { case, system, .. } = subject;
+            eprintln!("{case}, {system}: left out, {threads} threads never ran side by side");
+            return None;
+        };
+        Some(Measured { subject, threads, samples, cost })
+    });
+    measured.collect()
 }
 
 /// Each case adds its systems here.
 fn all() -> Result<Vec<Subject>, BoxError> {
     let cases = [
         floor::subjects(),
-        breaker::subjects()?,
-        limit::subjects()?,
-        retry::subjects()?,
-        hedge::subjects()?,
-        failover::subjects()?,
-        timeout::subjects()?,
+        breaker::subjects("breaker", Echo)?,
+        breaker::subjects("breaker/pending", Later)?,
+        breaker::variants()?,
+        limit::subjects("limit", Echo)?,
+        limit::subjects("limit/pending", Later)?,
+        limit::variants()?,
+        retry::subjects("retry", Echo)?,
+        retry::subjects("retry/pending", Later)?,
+        hedge::subjects("hedge", Echo)?,
+        hedge::subjects("hedge/pending", Later)?,
+        failover::subjects("failover", Echo)?,
+        failover::subjects("failover/pending", Later)?,
+        timeout::subjects("timeout", Echo)?,
+        timeout::subjects("timeout/pending", Later)?,
+        stack::subjects("stack", Echo)?,
+        stack::subjects("stack/pending", Later)?,
+        stack::variants()?,
+        http::subjects()?,
     ];
-    Ok(cases.into_iter().flatten().collect())
+    let mut subjects: Vec<Subject> = cases.into_iter().flatten().collect();
+    let order: Vec<String> = subjects.iter().map(|subject| subject.base().to_owned()).collect();
+    // Variants follow their case, wherever they were made.
+    subjects.sort_by_key(|subject| order.iter().position(|base| base == subject.base()));
+    Ok(subjects)
 }
 
 /// What the stack above has to keep for each call.
@@ -124,64 +190,33 @@ fn futures(subjects: &[Subject], report: &mut Report) {
     }
 }
 
-fn ratios(rows: &[Row], report: &mut Report) {
-    for ours in rows.iter().filter(|row| row.system == OURS) {
-        let same = |row: &&Row| row.case == ours.case && row.threads == ours.threads && row.system != OURS;
-        for peer in rows.iter().filter(same) {
-            let Row { case, system, threads, .. } = peer;
-            report.note(format!(
-                "{case}, threads: {threads}: {OURS} takes {:.2} x the time of {system}",
-                ours.ns / peer.ns
-            ));
+fn ratios(all: &[Measured<'_>], report: &mut Report) {
+    for ours in all.iter().filter(|measured| measured.subject.system == OURS) {
+        let (case, threads) = (&ours.subject.case, ours.threads);
+        for peer in all.iter().filter(|peer| {
+            peer.subject.case == *case && peer.threads == threads && peer.subject.system != OURS
+        }) {
+            if let Some(ratio) = ours.samples.ratio(&peer.samples) {
+                let peer = peer.subject.system;
+                report.note(format!(
+                    "{case}, threads: {threads}: {OURS} takes {ratio:.2} x the time of {peer}"
+                ));
+            }
         }
-        let alone = |row: &&Row| row.case == ours.case && row.system == OURS && row.threads == 1;
-        if let Some(alone) = rows.iter().find(alone).filter(|_| ours.threads > 1) {
-            let factor = ours.ns / alone.ns;
+        let same = |other: &&Measured<'_>| other.subject.case == *case && other.subject.system == OURS;
+        if let Some(alone) = all.iter().filter(same).find(|other| other.threads == 1 && threads > 1) {
+            let factor = ours.cost.ns / alone.cost.ns;
+            report.note(format!("{case}: {OURS} takes {factor:.2} x as long on {threads} threads as on one"));
+        }
+        let bare = |other: &&Measured<'_>| other.subject.case == "floor/http" && other.threads == threads;
+        if let Some(bare) = all.iter().find(bare).filter(|_| case.ends_with("/http")) {
+            let more = ours.cost.allocs - bare.cost.allocs;
             report.note(format!(
-                "{}: {OURS} takes {factor:.2} x as long on {} threads as on one",
-                ours.case, ours.threads
+                "{case}, threads: {threads}: {OURS} allocates {more:.0} times more than the client alone"
             ));
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_case_has_our_layer_and_a_peer_and_runs() {
-        let subjects = all().unwrap();
-        for threads in [1, 2] {
-            let costs = Rounds { repeats: 1, calls: 200, threads }.run(&subjects);
-            // A busy machine may not run two threads at once.
-            assert!(costs.iter().all(|cost| cost.map_or(threads == 2, |cost| cost.ns > 0.0)));
-        }
-        for case in ["breaker", "limit", "retry", "hedge", "failover", "timeout"] {
-            let systems =
-                subjects.iter().filter(|subject| subject.case == case).map(|subject| subject.system);
-            let (ours, peers): (Vec<_>, Vec<_>) = systems.partition(|system| *system == OURS);
-            assert!(ours.len() == 1 && peers.len() >= 2, "{case}");
-        }
-    }
-
-    #[test]
-    fn our_layers_allocate_nothing_for_a_good_call() {
-        let subjects = all().unwrap();
-        let costs = Rounds { repeats: 1, calls: 2_000, threads: 1 }.run(&subjects);
-        for (subject, cost) in subjects.iter().zip(costs).filter(|(subject, _)| subject.system == OURS) {
-            let allocs = cost.expect("one thread always runs").allocs;
-            assert!(allocs < 0.005, "{}: {allocs}", subject.case);
-        }
-    }
-
-    #[test]
-    fn a_row_has_its_fields_in_order() {
-        let row =
-            Row { experiment: "overhead", case: "breaker", system: OURS, threads: 1, ns: 35.0, allocs: 0.0 };
-        assert_eq!(
-            serde_json::to_string(&row).unwrap(),
-            r#"{"experiment":"overhead","case":"breaker","system":"buttress","threads":1,"ns":35.0,"allocs":0.0}"#
-        );
-    }
-}
+mod tests;

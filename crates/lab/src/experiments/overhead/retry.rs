@@ -13,40 +13,50 @@ use tower::{
 };
 use tower_resilience::retry::{RetryBudgetBuilder, RetryLayer as PeerLayer};
 
-use super::{
-    OURS,
-    inner::{Echo, Failed},
-    subject::Subject,
-};
+use super::{OURS, PEER, inner::Plain, subject::Subject};
 
-const CASE: &str = "retry";
+pub(super) fn subjects(case: &str, inner: impl Plain) -> Result<Vec<Subject>, BoxError> {
+    Ok(vec![
+        Subject::service(case, OURS, ours().layer(inner.clone())),
+        Subject::service(case, PEER, peer()?.layer(inner.clone())),
+        Subject::service(case, "tower", tower::retry::RetryLayer::new(Budgeted::new()).layer(inner)),
+    ])
+}
 
-pub(super) fn subjects() -> Result<Vec<Subject>, BoxError> {
-    let ours = RetryLayer::new(RetryPolicy::default().classify(ByError));
-    let peer = PeerLayer::<u64, u64, Failed>::builder()
+pub(super) fn ours() -> RetryLayer<ByError> {
+    RetryLayer::new(RetryPolicy::default().classify(ByError))
+}
+
+/// Three attempts, as ours, and a budget of tokens.
+pub(super) fn peer<Req, Res, E>() -> Result<PeerLayer<Req, Res, E>, BoxError>
+where
+    Req: 'static,
+    Res: 'static,
+    E: 'static,
+{
+    Ok(PeerLayer::builder()
         .max_attempts(3)
         .exponential_backoff(Duration::from_millis(500))
         .budget(RetryBudgetBuilder::new().token_bucket().build()?)
-        .build();
-    let budget = Arc::new(TpsBudget::new(Duration::from_secs(10), 10, 0.2));
-    let tower = tower::retry::RetryLayer::new(Budgeted { budget });
-    Ok(vec![
-        Subject::service(CASE, OURS, ours.layer(Echo)),
-        Subject::service(CASE, "tower-resilience", peer.layer(Echo)),
-        Subject::service(CASE, "tower", tower.layer(Echo)),
-    ])
+        .build())
 }
 
 /// The least that a user of tower's `Retry` writes: a budget, no wait.
 #[derive(Clone, Debug)]
-struct Budgeted {
+pub(super) struct Budgeted {
     budget: Arc<TpsBudget>,
 }
 
-impl Policy<u64, u64, Failed> for Budgeted {
+impl Budgeted {
+    pub(super) fn new() -> Self {
+        Budgeted { budget: Arc::new(TpsBudget::new(Duration::from_secs(10), 10, 0.2)) }
+    }
+}
+
+impl<Req: Clone, Res, E> Policy<Req, Res, E> for Budgeted {
     type Future = Ready<()>;
 
-    fn retry(&mut self, _: &mut u64, result: &mut Result<u64, Failed>) -> Option<Ready<()>> {
+    fn retry(&mut self, _: &mut Req, result: &mut Result<Res, E>) -> Option<Ready<()>> {
         if result.is_ok() {
             self.budget.deposit();
             return None;
@@ -54,7 +64,7 @@ impl Policy<u64, u64, Failed> for Budgeted {
         self.budget.withdraw().then(|| std::future::ready(()))
     }
 
-    fn clone_request(&mut self, request: &u64) -> Option<u64> {
-        Some(*request)
+    fn clone_request(&mut self, request: &Req) -> Option<Req> {
+        Some(request.clone())
     }
 }

@@ -7,19 +7,24 @@ use buttress_timeout::{TimeoutLayer, Timeouts};
 use tower::Layer;
 use tower_resilience::timelimiter::TimeLimiterLayer;
 
-use super::{OURS, inner::Echo, subject::Subject};
+use super::{OURS, PEER, inner::Plain, subject::Subject};
 
-const CASE: &str = "timeout";
-const LIMIT: Duration = Duration::from_secs(60);
+pub(super) const LIMIT: Duration = Duration::from_secs(60);
 
-pub(super) fn subjects() -> Result<Vec<Subject>, BoxError> {
-    let total = Timeouts { total: Some(LIMIT), first_content: None, idle: None, answer: None };
-    let ours = TimeoutLayer::new(total)?.classify(ByError);
-    let peer = TimeLimiterLayer::builder().timeout_duration(LIMIT).build();
+pub(super) fn subjects(case: &str, inner: impl Plain) -> Result<Vec<Subject>, BoxError> {
+    let ours = TimeoutLayer::new(total())?.classify(ByError);
     let tower = tower::timeout::TimeoutLayer::new(LIMIT);
     Ok(vec![
-        Subject::service(CASE, OURS, ours.layer(Echo)),
-        Subject::service(CASE, "tower-resilience", peer.layer(Echo)),
-        Subject::service(CASE, "tower", tower.layer(Echo)),
+        Subject::service(case, OURS, ours.layer(inner.clone())),
+        Subject::service(case, PEER, peer().layer(inner.clone())),
+        Subject::service(case, "tower", tower.layer(inner)),
     ])
+}
+
+pub(super) fn total() -> Timeouts {
+    Timeouts { total: Some(LIMIT), first_content: None, idle: None, answer: None }
+}
+
+pub(super) fn peer() -> TimeLimiterLayer {
+    TimeLimiterLayer::builder().timeout_duration(LIMIT).build()
 }
