@@ -47,6 +47,8 @@ pub(crate) struct Endpoint {
     /// Taken out of whatever the provider says.
     pub(crate) key: Option<Box<str>>,
     pub(crate) models: HashMap<Box<str>, Box<str>>,
+    /// For the models that are not among those.
+    pub(crate) every_model: Option<Box<str>>,
     pub(crate) ask_usage: bool,
 }
 
@@ -91,7 +93,8 @@ impl Endpoint {
         let Some(shape) = shape else {
             return (body, Asked { expected, ..Asked::default() });
         };
-        let model = shape.model.as_deref().and_then(|model| self.models.get(model));
+        let model =
+            shape.model.as_deref().and_then(|model| self.models.get(model).or(self.every_model.as_ref()));
         let mut edit = Edit::new();
         edit.model = model.map(|model| &**model);
         edit.ask_usage = self.ask_usage && shape.stream && expected == Expected::Chat;
@@ -302,6 +305,16 @@ mod tests {
         assert_eq!(asked, want);
         let shape = Call::get(&parts.extensions).unwrap().shape().unwrap();
         assert_eq!(shape.model.as_deref(), Some("gpt"), "the caller's own word for it");
+    }
+
+    #[test]
+    fn one_model_for_all_comes_after_those_that_have_a_name() {
+        let provider = || Provider::openai().model("gpt", "qwen").every_model("llama");
+        for (asked, sent) in [("gpt", "qwen"), ("o5", "llama"), ("llama", "llama")] {
+            let body = String::leak(format!(r#"{{"model":"{asked}"}}"#));
+            let (_, body, _) = rewritten(provider(), http::Request::post("/").body(&*body).unwrap());
+            assert_eq!(body, format!(r#"{{"model":"{sent}"}}"#));
+        }
     }
 
     #[test]

@@ -35,6 +35,7 @@ pub struct Provider {
     api_key: Option<String>,
     headers: Vec<(String, String)>,
     models: HashMap<String, String>,
+    every_model: Option<String>,
     ask_usage: bool,
 }
 
@@ -61,6 +62,7 @@ impl Provider {
             api_key: None,
             headers: Vec::new(),
             models: HashMap::new(),
+            every_model: None,
             ask_usage: true,
         }
     }
@@ -93,6 +95,13 @@ impl Provider {
     /// What this provider calls the model that callers call `from`. Models without an entry keep their names.
     pub fn model(mut self, from: impl Into<String>, to: impl Into<String>) -> Self {
         self.models.insert(from.into(), to.into());
+        self
+    }
+
+    /// What this provider calls every model that has no entry by [`model`](Self::model): for one that serves a single model,
+    /// whatever callers call it.
+    pub fn every_model(mut self, to: impl Into<String>) -> Self {
+        self.every_model = Some(to.into());
         self
     }
 
@@ -169,7 +178,11 @@ impl Provider {
             }
             Ok((from.as_str().into(), to.as_str().into()))
         });
+        if self.every_model.as_deref() == Some("") {
+            return Err(invalid("model mapping", "* -> ", "a model must have a name"));
+        }
         Ok(Endpoint {
+            every_model: self.every_model.as_deref().map(Into::into),
             models: models.collect::<Result<_, _>>()?,
             credentials: credentials.transpose()?,
             key: self.api_key.as_deref().map(|key| key.trim().into()),
@@ -210,6 +223,7 @@ impl fmt::Debug for Provider {
             .field("api_key", &self.api_key.as_ref().map(|_| "hidden"))
             .field("headers", &self.headers.iter().map(|(name, _)| name).collect::<Vec<_>>())
             .field("models", &self.models)
+            .field("every_model", &self.every_model)
             .finish_non_exhaustive()
     }
 }
@@ -286,6 +300,7 @@ mod tests {
         assert!(refused(Provider::openai().header("bad name", "x")).contains("bad name"));
         assert!(refused(Provider::openai().header("x-a", "b\nad")).contains("x-a"));
         assert!(refused(Provider::openai().model("gpt", "")).contains("gpt"));
+        assert!(refused(Provider::openai().every_model("")).contains("model mapping"));
     }
 
     #[test]
