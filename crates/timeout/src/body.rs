@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use buttress_call::{BoxError, Completion, Error, Outcome, Progress};
+use buttress_call::{BoxError, Completion, Error, Failure, Outcome, Progress};
 use bytes::Buf;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
@@ -124,7 +124,14 @@ impl Watcher {
         self.alarm.poll_until(due.at, cx).map(|()| due)
     }
 
-    /// The error that the body ends with: none if the answer was whole, and only the connection stayed open.
+    /// Says why the inner body is about to be dropped, should its answer not be whole by then.
+    fn blame(&self, due: Due) {
+        if let Some(completion) = &self.completion {
+            completion.blame(Failure::new(due.phase.kind()));
+        }
+    }
+
+    /// The error that a body, now dropped, ends with: none if its answer was whole, and only the connection stayed open.
     fn give_up(&mut self, due: Due) -> Option<Error> {
         if self.ended().is_some_and(|outcome| outcome.is_success()) {
             return None;
@@ -132,11 +139,7 @@ impl Watcher {
         if let Some(meter) = self.meter.take() {
             self.vigil.record_cut_off(due, meter.spent());
         }
-        let error = self.vigil.elapsed(due);
-        if let Some(completion) = &self.completion {
-            completion.blame(error.failure());
-        }
-        Some(error)
+        Some(self.vigil.elapsed(due))
     }
 }
 
@@ -176,10 +179,10 @@ where
             }
             Poll::Pending => {
                 let due = ready!(watcher.poll_over(cx));
-                let error = watcher.give_up(due);
+                watcher.blame(due);
                 // The body knows the end of the call. Dropped now, it tells it before the caller hears of it.
                 this.inner.set(None);
-                Poll::Ready(error.map(|error| Err(error.into())))
+                Poll::Ready(watcher.give_up(due).map(|error| Err(error.into())))
             }
         }
     }

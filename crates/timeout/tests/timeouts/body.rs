@@ -146,8 +146,10 @@ async fn the_time_between_pings_is_counted_and_the_readers_own_is_not() {
 
 #[tokio::test(start_paused = true)]
 async fn after_the_end_marker_an_open_connection_is_no_error() {
-    for timeouts in [idle(5 * SECOND), total(6 * SECOND)] {
-        let script = Script::new([(1.0, Step::Content("all")), (1.0, Step::EndMarker)]);
+    let markers = [Step::EndMarker, Step::LateEndMarker];
+    let limits = [idle(5 * SECOND), total(6 * SECOND)];
+    for (timeouts, marker) in limits.into_iter().flat_map(|limit| markers.map(|marker| (limit, marker))) {
+        let script = Script::new([(1.0, Step::Content("all")), (1.0, marker)]);
         let dropped = script.dropped.clone();
         let response = stream(&layer(timeouts), shaped(true), script).await;
         let told = Told::of(&response, &dropped);

@@ -109,6 +109,8 @@ pub(crate) enum Step {
     Usage(u64, u64),
     /// The decoder sees the stream's end marker; the connection stays open.
     EndMarker,
+    /// The same, and the end is told when the body goes, as the provider layer does it.
+    LateEndMarker,
     /// The connection closes.
     Close,
 }
@@ -141,6 +143,7 @@ impl Script {
             began: Instant::now(),
             asked: false,
             sleep: None,
+            whole: false,
             decoder: None,
         })
     }
@@ -151,6 +154,7 @@ pub(crate) struct ScriptedBody {
     began: Instant,
     asked: bool,
     sleep: Option<Pin<Box<Sleep>>>,
+    whole: bool,
     // Dropped after the body itself, as the connection goes before the word of the end.
     decoder: Option<(Progress, Option<Ender>)>,
 }
@@ -158,6 +162,10 @@ pub(crate) struct ScriptedBody {
 impl Drop for ScriptedBody {
     fn drop(&mut self) {
         self.script.dropped.store(true, Relaxed);
+        if self.whole {
+            let (_, ender) = self.decoder.as_mut().expect("a decoder");
+            ender.take().expect("one end").end(Outcome::Success);
+        }
     }
 }
 
@@ -194,6 +202,7 @@ impl Body for ScriptedBody {
                     let (_, ender) = self.decoder.as_mut().expect("a decoder");
                     ender.take().expect("one end").end(Outcome::Success);
                 }
+                Step::LateEndMarker => self.whole = true,
                 Step::Close => return Poll::Ready(None),
             }
         }
