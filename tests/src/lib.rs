@@ -3,6 +3,7 @@
 pub mod fleet;
 pub mod journey;
 pub mod probe;
+pub mod random;
 pub mod rules;
 pub mod stack;
 pub mod subject;

@@ -16,6 +16,7 @@ use buttress_retry::{Backoff, Retries};
 use buttress_tests::{
     journey::{Journey, Step},
     probe::{Act, Head, Piece, Ready},
+    random::Random,
     stack::{Numbers, Stack},
     subject::{Bench, request},
 };
@@ -169,18 +170,5 @@ fn act(random: &mut Random) -> Act {
         21 => Act::answering([token(), Piece::After(soon), Piece::Cut]),
         22 => Act::answering([token(), Piece::Never]),
         _ => Act { pieces: vec![Piece::After(soon), token()], ..Act::good() },
-    }
-}
-
-/// Splitmix64: the same storm for the same seed.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) as usize % n
     }
 }
