@@ -4,7 +4,9 @@ use buttress_call::{Kind, Usage};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::{ApiError, Dialect, anthropic, json, openai, usage};
+use crate::{
+    ApiError, Dialect, anthropic, bedrock, cohere, gemini, invoke, json, ollama, openai, responses, tgi,
+};
 
 /// What the body of a 200 turned out to be.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,58 +26,62 @@ pub enum Answer {
     Broken(&'static str),
 }
 
+impl Answer {
+    /// A whole answer.
+    pub fn complete(usage: Option<Usage>, stop: Option<Kind>) -> Self {
+        Answer::Complete { usage, stop }
+    }
+
+    /// Reads a body that should be one JSON value: broken if it is not, an error if it is an object with an `error`
+    /// that is not empty, or else what `read` makes of it.
+    ///
+    /// Blank lines in front are keep-alives (DeepSeek sends them while it queues).
+    pub fn of_json(body: &[u8], read: impl FnOnce(&[u8]) -> Answer) -> Answer {
+        of_json(body, |value| error(Dialect::OpenAi, value).map_or_else(|| read(value), Answer::Error))
+    }
+}
+
 /// Reads the whole body of a 200.
 ///
 /// Blank lines in front are keep-alives (DeepSeek sends them while it queues).
 pub fn answer(dialect: Dialect, body: &[u8]) -> Answer {
+    let read = match dialect {
+        Dialect::OpenAi => openai::answer,
+        Dialect::Responses => responses::answer,
+        Dialect::Anthropic => anthropic::answer,
+        Dialect::Gemini => gemini::answer,
+        Dialect::Bedrock => bedrock::answer,
+        Dialect::BedrockInvoke => invoke::answer,
+        Dialect::Cohere => cohere::answer,
+        Dialect::Ollama => ollama::answer,
+        Dialect::Tgi => tgi::answer,
+        Dialect::Custom(language) => return language.answer(body),
+    };
+    of_json(body, read)
+}
+
+/// Reads a body that should be one JSON value. One that is no object, or has a key twice, is whole all the same.
+fn of_json(body: &[u8], read: impl FnOnce(&[u8]) -> Answer) -> Answer {
     let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body).trim_ascii();
     if body.is_empty() {
         return Answer::Broken("empty body");
     }
-    let value: &RawValue = match serde_json::from_slice(body) {
-        Ok(value) => value,
-        Err(error) if error.is_eof() => return Answer::Broken("JSON cut short"),
-        Err(_) => return Answer::Broken("not JSON"),
-    };
-    match dialect {
-        Dialect::OpenAi => openai(value),
-        Dialect::Anthropic => anthropic(value),
-    }
-}
-
-fn openai(value: &RawValue) -> Answer {
-    let body = value.get().as_bytes();
-    // An array, or an object with a key twice: whole, but nothing to read.
-    let Some(chunk) = json::object::<openai::Chunk<'_>>(body) else {
-        return Answer::Complete { usage: None, stop: None };
-    };
-    let choices = openai::Choices::read(&chunk);
-    match openai::error(&chunk, &choices, body, false) {
-        Some(error) => Answer::Error(error),
-        None => Answer::Complete { usage: openai::usage(&chunk), stop: choices.stop },
+    match serde_json::from_slice::<&RawValue>(body) {
+        Ok(value) => read(value.get().as_bytes()),
+        Err(error) if error.is_eof() => Answer::Broken("JSON cut short"),
+        Err(_) => Answer::Broken("not JSON"),
     }
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Message<'a> {
+struct Top<'a> {
     #[serde(borrow)]
-    r#type: Option<&'a RawValue>,
     error: Option<&'a RawValue>,
-    usage: Option<&'a RawValue>,
-    stop_reason: Option<&'a RawValue>,
 }
 
-fn anthropic(value: &RawValue) -> Answer {
-    let body = value.get().as_bytes();
-    let Some(message) = json::object::<Message<'_>>(body) else {
-        return Answer::Complete { usage: None, stop: None };
-    };
-    if json::filled(message.error) || json::text(message.r#type).as_deref() == Some("error") {
-        return Answer::Error(ApiError::inside(Dialect::Anthropic, body));
-    }
-    Answer::Complete {
-        usage: usage::Anthropic::default().merge(message.usage),
-        stop: json::text(message.stop_reason).and_then(|reason| anthropic::stop(&reason)),
-    }
+/// The error that the body of a 200 holds, where most put it.
+pub(crate) fn error(dialect: Dialect, body: &[u8]) -> Option<ApiError> {
+    let top: Top<'_> = json::object(body)?;
+    json::filled(top.error).then(|| ApiError::inside(dialect, body))
 }

@@ -5,8 +5,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
-    ApiError, Dialect, Event,
-    json::{field, filled, object, text},
+    Answer, ApiError, Dialect, Event, EventReader, Frame,
+    json::{field, filled, leading_type, object, text},
     usage,
 };
 
@@ -42,16 +42,20 @@ struct Part<'a> {
     usage: Option<&'a RawValue>,
 }
 
-impl Reader {
-    pub(crate) fn read(&mut self, name: Option<&[u8]>, data: &[u8]) -> Event {
-        if self.content && name.is_none_or(|name| name == CONTENT) && is_content(data) {
-            return Event { content: true, ..Event::default() };
+impl EventReader for Reader {
+    fn read(&mut self, Frame { name, data }: Frame<'_>) -> Event {
+        // Everything in this dialect says its type, and servers put it first. One that does not is parsed.
+        let ordinary = || name.is_none_or(|name| name == CONTENT) && leading_type(data) == Some(CONTENT);
+        if self.content && ordinary() {
+            return Event::content();
         }
         let event = self.parse(name, data);
         self.content |= event.content;
         event
     }
+}
 
+impl Reader {
     fn parse(&mut self, name: Option<&[u8]>, bytes: &[u8]) -> Event {
         let Some(data) = object::<Data<'_>>(bytes) else {
             return match (name, bytes.trim_ascii()) {
@@ -98,7 +102,7 @@ impl Reader {
 const CONTENT: &[u8] = b"content_block_delta";
 
 /// What a stop reason says beyond "done".
-pub(crate) fn stop(reason: &str) -> Option<Kind> {
+fn stop(reason: &str) -> Option<Kind> {
     match reason {
         "refusal" => Some(Kind::Filtered),
         "model_context_window_exceeded" => Some(Kind::ContextTooLong),
@@ -106,13 +110,22 @@ pub(crate) fn stop(reason: &str) -> Option<Kind> {
     }
 }
 
-/// Whether the data is a content event, by its first key alone.
-///
-/// Everything in this dialect says its type, and servers put it first. One that does not is parsed.
-fn is_content(data: &[u8]) -> bool {
-    fn past<'a>(data: &'a [u8], token: &[u8]) -> Option<&'a [u8]> {
-        data.trim_ascii_start().strip_prefix(token)
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Message<'a> {
+    #[serde(borrow)]
+    r#type: Option<&'a RawValue>,
+    error: Option<&'a RawValue>,
+    usage: Option<&'a RawValue>,
+    stop_reason: Option<&'a RawValue>,
+}
+
+/// Reads a whole answer.
+pub(crate) fn answer(body: &[u8]) -> Answer {
+    let message: Message<'_> = object(body).unwrap_or_default();
+    if filled(message.error) || text(message.r#type).as_deref() == Some("error") {
+        return Answer::Error(ApiError::inside(Dialect::Anthropic, body));
     }
-    let rest = past(data, b"{").and_then(|rest| past(rest, b"\"type\"")).and_then(|rest| past(rest, b":"));
-    rest.is_some_and(|rest| past(rest, b"\"content_block_delta\"").is_some()) && data.ends_with(b"}")
+    let stop = text(message.stop_reason).and_then(|reason| stop(&reason));
+    Answer::complete(usage::Anthropic::default().merge(message.usage), stop)
 }

@@ -75,13 +75,14 @@ pub(crate) fn by_code(code: &str) -> Option<Kind> {
 pub(crate) fn by_status(dialect: Dialect, status: u16) -> Option<Kind> {
     match (dialect, status) {
         // OpenAI's own 408 is a hiccup that its SDKs retry; servers that mean "too slow" say so in the code.
-        (Dialect::OpenAi, 408) => Some(Kind::Server),
+        (Dialect::OpenAi | Dialect::Responses, 408) => Some(Kind::Server),
         // Fireworks: the account is suspended.
         (Dialect::OpenAi, 412) => Some(Kind::Quota),
         // Groq: no flex capacity.
         (Dialect::OpenAi, 498) => Some(Kind::Overloaded),
         // Too many bytes for Anthropic. Another provider, or a larger window, may take them.
         (Dialect::Anthropic, 413) => Some(Kind::ContextTooLong),
+        (Dialect::Custom(language), status) => language.status(http::StatusCode::from_u16(status).ok()?),
         // Not implemented: it would be wrong again.
         (_, 501) => Some(Kind::Invalid),
         _ => Kind::from_status(http::StatusCode::from_u16(status).ok()?),

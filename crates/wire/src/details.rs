@@ -94,6 +94,14 @@ impl<'a> Details<'a> {
         }
     }
 
+    /// The same, under this name, which is the stablest code of all.
+    pub(crate) fn named(mut self, name: Cow<'a, str>) -> Self {
+        if !name.is_empty() {
+            self.codes[0] = Some(name);
+        }
+        self
+    }
+
     /// The kind that a code names, if one does.
     pub(crate) fn by_code(&self) -> Option<Kind> {
         self.codes.iter().flatten().find_map(|code| by_code(code))

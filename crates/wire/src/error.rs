@@ -30,6 +30,21 @@ pub struct ApiError {
 }
 
 impl ApiError {
+    /// An error that was found by other means. Code and message are cut to their limits.
+    pub fn new(failure: impl Into<Failure>, code: Option<&str>, message: &str) -> ApiError {
+        ApiError {
+            failure: failure.into(),
+            code: code.map(|code| bounded(code, MAX_CODE).into()),
+            message: bounded(message, MAX_MESSAGE).into(),
+        }
+    }
+
+    /// Reads an event that is known to be an error, or a body with a 200 that is: `error` as an object or a text, or its
+    /// fields at the top, by code, then (numeric) status, then wording.
+    pub fn of_event(dialect: Dialect, data: &[u8]) -> ApiError {
+        Self::inside(dialect, data)
+    }
+
     /// Reads an answer whose status says that it is an error.
     ///
     /// A structured code decides before the status, the status before the message's wording. The wait is that of the
@@ -63,6 +78,15 @@ impl ApiError {
     /// Reads an event, or a body with a 200, that is known to be an error.
     pub(crate) fn inside(dialect: Dialect, body: &[u8]) -> ApiError {
         Self::of_body(dialect, None, body)
+    }
+
+    /// Reads the error that an event of this name is.
+    pub(crate) fn named(dialect: Dialect, name: &[u8], data: &[u8]) -> ApiError {
+        let mut details = Details::of_body(data).named(String::from_utf8_lossy(name));
+        if details.message.is_none() && !data.trim_ascii_start().starts_with(b"{") {
+            details.message = Some(String::from_utf8_lossy(head(data)));
+        }
+        Self::conclude(dialect, None, &details)
     }
 
     fn of_body(dialect: Dialect, status: Option<u16>, body: &[u8]) -> ApiError {

@@ -41,8 +41,8 @@ impl Event {
         Event { malformed: true, ..Event::default() }
     }
 
-    pub(crate) fn too_long() -> Self {
-        Event { too_long: true, ..Event::default() }
+    pub(crate) fn content() -> Self {
+        Event { content: true, ..Event::default() }
     }
 
     pub(crate) fn failed(error: ApiError) -> Self {

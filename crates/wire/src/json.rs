@@ -50,6 +50,20 @@ pub(crate) fn text(raw: Option<&RawValue>) -> Option<Cow<'_, str>> {
     (!text.is_empty()).then_some(text)
 }
 
+/// The `type` of an object that says it first, as all that is generated does; `None` if it stands elsewhere, or if the
+/// object is not whole.
+///
+/// For a glance: the rest of the object is not looked at.
+pub(crate) fn leading_type(json: &[u8]) -> Option<&[u8]> {
+    fn past<'a>(json: &'a [u8], token: &[u8]) -> Option<&'a [u8]> {
+        json.trim_ascii_start().strip_prefix(token)
+    }
+    let rest = past(past(past(json, b"{")?, b"\"type\"")?, b":")?;
+    let name = past(rest, b"\"")?;
+    let end = memchr::memchr2(b'"', b'\\', name)?;
+    (name[end] == b'"' && json.ends_with(b"}")).then_some(&name[..end])
+}
+
 /// A count. Negative numbers, and those too large for JSON to carry exactly, say nothing.
 pub(crate) fn count(raw: Option<&RawValue>) -> Option<u64> {
     const EXACT: u64 = 1 << 53;

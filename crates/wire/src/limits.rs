@@ -19,7 +19,7 @@ const WINDOW: Duration = Duration::from_secs(60);
 pub fn limits(dialect: Dialect, headers: &HeaderMap, now: SystemTime) -> Limits {
     let mut limits = Limits::default();
     match dialect {
-        Dialect::OpenAi => {
+        Dialect::OpenAi | Dialect::Responses => {
             limits.requests = openai(headers, REQUESTS);
             limits.tokens = openai(headers, TOKENS);
             if limits.tokens.is_empty() {
@@ -34,6 +34,8 @@ pub fn limits(dialect: Dialect, headers: &HeaderMap, now: SystemTime) -> Limits 
             limits.input_tokens = read(ANTHROPIC_INPUT);
             limits.output_tokens = read(ANTHROPIC_OUTPUT);
         }
+        // Their headers say nothing of limits.
+        _ => {}
     }
     limits
 }
@@ -41,11 +43,16 @@ pub fn limits(dialect: Dialect, headers: &HeaderMap, now: SystemTime) -> Limits 
 /// How the dialect's own provider charges a call against its token limit.
 ///
 /// OpenAI reserves the output cap, and counts failed requests; Anthropic counts input and output apart and charges
-/// output as it is generated.
+/// output as it is generated. Gemini counts input alone; Bedrock reserves the output cap, too.
 pub fn charging(dialect: Dialect) -> Charging {
     match dialect {
-        Dialect::OpenAi => Charging::new(OutputCharge::ReservedAndSettled).with_failed_requests_counted(),
+        Dialect::OpenAi | Dialect::Responses => {
+            Charging::new(OutputCharge::ReservedAndSettled).with_failed_requests_counted()
+        }
         Dialect::Anthropic => Charging::new(OutputCharge::AsStreamed).with_split(),
+        Dialect::Gemini => Charging::new(OutputCharge::Free),
+        Dialect::Bedrock | Dialect::BedrockInvoke => Charging::new(OutputCharge::ReservedAndSettled),
+        _ => Charging::new(OutputCharge::AsStreamed),
     }
 }
 

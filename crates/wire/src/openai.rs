@@ -7,7 +7,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
-    ApiError, Dialect, Event,
+    Answer, ApiError, Dialect, Event, EventReader, Frame,
+    choices::Choices,
     details::Details,
     json::{count, each, field, filled, object, text},
     usage,
@@ -18,15 +19,13 @@ use crate::{
 pub(crate) struct Reader {
     /// Content was seen: from here on events are glanced at first.
     content: bool,
-    /// The choices that were seen, and those that have a finish reason, a bit each.
-    seen: u128,
-    finished: u128,
+    choices: Choices,
 }
 
 /// A chunk of a stream, or a whole answer.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub(crate) struct Chunk<'a> {
+struct Chunk<'a> {
     #[serde(borrow)]
     error: Option<&'a RawValue>,
     r#type: Option<&'a RawValue>,
@@ -99,39 +98,37 @@ struct Audio<'a> {
 
 /// What the choices of a chunk say together.
 #[derive(Default)]
-pub(crate) struct Choices<'a> {
+struct Said<'a> {
     any: bool,
     content: bool,
-    seen: u128,
-    finished: u128,
+    finished: bool,
+    /// Of the stream, this chunk included.
+    choices: Choices,
     /// A finish reason is `error`.
     failed: bool,
     error: Option<&'a RawValue>,
-    pub(crate) stop: Option<Kind>,
+    stop: Option<Kind>,
 }
 
-impl<'a> Choices<'a> {
-    pub(crate) fn read(chunk: &Chunk<'a>) -> Self {
-        let mut choices = Choices::default();
-        each(chunk.choices, |choice| choices.add(choice));
-        choices
+impl<'a> Said<'a> {
+    fn read(chunk: &Chunk<'a>, before: Choices) -> Self {
+        let mut said = Said { choices: before, ..Said::default() };
+        each(chunk.choices, |choice| said.add(choice));
+        said
     }
 
     fn add(&mut self, raw: &'a RawValue) {
         let choice: Choice<'_> = field(Some(raw)).unwrap_or_default();
         self.any = true;
-        // OpenAI allows 128 choices; more share the last bit.
-        let bit = 1 << count(choice.index).unwrap_or(0).min(127);
-        self.seen |= bit;
         self.content |= filled(choice.text) || field(choice.delta).is_some_and(|delta| has_content(&delta));
         self.error = self.error.or(choice.error.filter(|error| filled(Some(error))));
-        if let Some(reason) = text(choice.finish_reason) {
-            self.finished |= bit;
-            match &*reason {
-                "error" => self.failed = true,
-                "content_filter" => self.stop = Some(Kind::Filtered),
-                _ => {}
-            }
+        let reason = text(choice.finish_reason);
+        self.choices.see(count(choice.index), reason.is_some());
+        self.finished |= reason.is_some();
+        match reason.as_deref() {
+            Some("error") => self.failed = true,
+            Some("content_filter") => self.stop = Some(Kind::Filtered),
+            _ => {}
         }
     }
 }
@@ -157,17 +154,17 @@ fn has_content(delta: &Delta<'_>) -> bool {
 /// The error that a chunk, an answer, or an event of that name holds.
 ///
 /// Looked for before anything else: a chunk with an `error` may have choices, too.
-pub(crate) fn error(chunk: &Chunk<'_>, choices: &Choices<'_>, body: &[u8], named: bool) -> Option<ApiError> {
+fn error(chunk: &Chunk<'_>, said: &Said<'_>, body: &[u8], named: bool) -> Option<ApiError> {
     let is_error = |raw| text(raw).as_deref() == Some("error");
     // Some servers put an empty `error` beside their choices; one that stands alone is an error, if a mute one.
-    let top = filled(chunk.error) || (!choices.any && matches!(chunk.error, Some(e) if e.get() != "false"));
+    let top = filled(chunk.error) || (!said.any && matches!(chunk.error, Some(e) if e.get() != "false"));
     let groq: Groq<'_> = field(chunk.x_groq).unwrap_or_default();
     if top || named || is_error(chunk.object) || is_error(chunk.r#type) {
         return Some(ApiError::inside(Dialect::OpenAi, body));
     }
-    let details = if let Some(error) = groq.error.filter(|error| filled(Some(error))).or(choices.error) {
+    let details = if let Some(error) = groq.error.filter(|error| filled(Some(error))).or(said.error) {
         Details::of_error(error)
-    } else if choices.failed {
+    } else if said.failed {
         Details::default()
     } else {
         return None;
@@ -176,23 +173,30 @@ pub(crate) fn error(chunk: &Chunk<'_>, choices: &Choices<'_>, body: &[u8], named
 }
 
 /// The usage that a chunk or an answer holds.
-pub(crate) fn usage(chunk: &Chunk<'_>) -> Option<Usage> {
+fn usage(chunk: &Chunk<'_>) -> Option<Usage> {
     usage::openai(chunk.usage).or_else(|| usage::openai(field::<Groq<'_>>(chunk.x_groq)?.usage))
 }
 
-impl Reader {
-    pub(crate) fn read(&mut self, name: Option<&[u8]>, data: &[u8]) -> Event {
+impl EventReader for Reader {
+    fn read(&mut self, Frame { name, data }: Frame<'_>) -> Event {
         let named_error = name == Some(b"error");
         if self.content && !named_error && glance::is_ordinary(data) {
             // Ordinary means choice 0, which needs a finish reason from here on.
-            self.seen |= 1;
-            return Event { content: true, ..Event::default() };
+            self.choices.see(None, false);
+            return Event::content();
         }
         let event = self.parse(data, named_error);
         self.content |= event.content;
         event
     }
 
+    /// Whether every choice seen has a finish reason: the end of a stream whose server leaves `[DONE]` out.
+    fn finished(&self) -> bool {
+        self.choices.finished()
+    }
+}
+
+impl Reader {
     fn parse(&mut self, data: &[u8], named_error: bool) -> Event {
         let Some(chunk) = object::<Chunk<'_>>(data) else {
             return match data.trim_ascii() {
@@ -202,24 +206,28 @@ impl Reader {
                 _ => Event::malformed(),
             };
         };
-        let choices = Choices::read(&chunk);
-        self.seen |= choices.seen;
-        self.finished |= choices.finished;
-        let error = error(&chunk, &choices, data, named_error).map(Box::new);
+        let said = Said::read(&chunk, self.choices);
+        self.choices = said.choices;
+        let error = error(&chunk, &said, data, named_error).map(Box::new);
         let usage = usage(&chunk);
         Event {
-            content: choices.content,
-            finished: choices.finished != 0,
-            stop: choices.stop,
+            content: said.content,
+            finished: said.finished,
+            stop: said.stop,
             usage,
-            usage_only: usage.is_some() && !choices.any && error.is_none(),
+            usage_only: usage.is_some() && !said.any && error.is_none(),
             error,
             ..Event::default()
         }
     }
+}
 
-    /// Whether every choice seen has a finish reason: the end of a stream whose server leaves `[DONE]` out.
-    pub(crate) fn finished(&self) -> bool {
-        self.seen != 0 && self.seen == self.finished
+/// Reads a whole answer: a completion, embeddings, a list of models.
+pub(crate) fn answer(body: &[u8]) -> Answer {
+    let chunk: Chunk<'_> = object(body).unwrap_or_default();
+    let said = Said::read(&chunk, Choices::default());
+    match error(&chunk, &said, body, false) {
+        Some(error) => Answer::Error(error),
+        None => Answer::complete(usage(&chunk), said.stop),
     }
 }

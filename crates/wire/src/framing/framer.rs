@@ -1,36 +1,60 @@
-//! Where an event ends.
+//! Holding what is split, and refusing what is too long, whatever the form.
 
 use std::fmt;
 
-use memchr::memchr2;
+/// What is kept of an event that is too long: enough to tell its name.
+const HEAD: usize = 1024;
 
-use super::fields::Frame;
+/// How a stream of some form is cut into events: the state of scanning one.
+pub(crate) trait Cut: Default {
+    /// How many of the first bytes lie between two events, and belong to none.
+    fn between(bytes: &[u8]) -> usize;
+
+    /// An event begins with this byte.
+    fn begin(&mut self, first: u8);
+
+    /// Scans the event's next bytes; says where it ends, if it does.
+    fn scan(&mut self, bytes: &[u8]) -> Option<usize>;
+
+    /// The part of an event's last bytes that counts, however the input is cut.
+    fn counted(bytes: &[u8]) -> &[u8] {
+        bytes
+    }
+
+    /// Whether the event was the last that can be found.
+    fn lost(&self) -> bool {
+        false
+    }
+}
 
 /// What the framer found.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Found<'a> {
+#[derive(Debug)]
+pub(crate) enum Found<'a, C> {
     /// A whole event.
-    Frame(Frame<'a>),
-    /// An event grew past the limit. What was kept of it is gone, and its rest will be.
-    TooLong,
+    Whole(&'a [u8], C),
+    /// An event grew past the limit: its first bytes. Its rest will be skipped.
+    TooLong(&'a [u8]),
     /// The end of an event that was too long.
     Skipped,
 }
 
 /// Cuts a stream of bytes into events.
-pub(crate) struct Framer {
+pub(crate) struct Framer<C> {
     /// The beginning of an event that is not whole yet.
     held: Vec<u8>,
-    /// `held` was handed out as a frame, and is to be cleared.
+    /// `held` was handed out, and is to be cleared.
     spent: bool,
     max: usize,
     taken: u64,
     position: u64,
-    event: Progress,
+    /// An event has begun.
+    begun: bool,
+    event: C,
     skipping: bool,
+    lost: bool,
 }
 
-impl fmt::Debug for Framer {
+impl<C> fmt::Debug for Framer<C> {
     /// Without the bytes held, which are somebody's answer.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Framer")
@@ -41,30 +65,7 @@ impl fmt::Debug for Framer {
     }
 }
 
-/// How far the current event was scanned.
-#[derive(Debug, Default)]
-struct Progress {
-    begun: Begun,
-    /// The current line has bytes.
-    in_line: bool,
-    /// The last byte was CR: a LF that follows belongs to it.
-    after_cr: bool,
-    lines: usize,
-}
-
-/// What an event's first byte says.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Begun {
-    /// It is yet to come.
-    #[default]
-    Not,
-    /// A comment, which ends with its line: many of them must not add up to one event.
-    Comment,
-    /// Fields, which end with an empty line.
-    Fields,
-}
-
-impl Framer {
+impl<C: Cut> Framer<C> {
     pub(crate) fn new(max: usize) -> Self {
         Framer {
             held: Vec::new(),
@@ -72,9 +73,16 @@ impl Framer {
             max,
             taken: 0,
             position: 0,
-            event: Progress::default(),
+            begun: false,
+            event: C::default(),
             skipping: false,
+            lost: false,
         }
+    }
+
+    /// One that goes on where another, which has found nothing, is.
+    pub(crate) fn after<Other>(other: &Framer<Other>) -> Self {
+        Framer { taken: other.taken, position: other.position, ..Self::new(other.max) }
     }
 
     pub(crate) fn set_max(&mut self, max: usize) {
@@ -86,13 +94,16 @@ impl Framer {
     }
 
     /// Takes input up to the end of the next event.
-    pub(crate) fn next<'a, 'i: 'a>(&'a mut self, input: &mut &'i [u8]) -> Option<Found<'a>> {
+    pub(crate) fn next<'a, 'i: 'a>(&'a mut self, input: &mut &'i [u8]) -> Option<Found<'a, C>> {
         self.clear_spent();
-        if self.event.begun == Begun::Not {
-            // Blank lines between events, and the LF of a CRLF whose CR ended the last one.
-            let blank = input.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-            self.take(input, blank);
-            self.event.begun = if *input.first()? == b':' { Begun::Comment } else { Begun::Fields };
+        if self.lost {
+            self.take(input, input.len());
+            return None;
+        }
+        if !self.begun {
+            self.take(input, C::between(input));
+            self.event.begin(*input.first()?);
+            self.begun = true;
         }
         if self.skipping {
             let end = self.event.scan(input);
@@ -108,17 +119,17 @@ impl Framer {
         let room = self.max.saturating_add(1).saturating_sub(self.held.len());
         let window = &input[..input.len().min(room)];
         match self.event.scan(window) {
-            Some(end) if without_lf(&window[..end]).len() < room => {
+            Some(end) if C::counted(&window[..end]).len() < room => {
                 let bytes = self.take(input, end);
-                let lines = self.finish();
+                let event = self.finish();
                 let bytes = if self.held.is_empty() {
                     bytes
                 } else {
-                    self.hold(without_lf(bytes));
+                    self.hold(C::counted(bytes));
                     self.spent = true;
                     &self.held
                 };
-                Some(Found::Frame(Frame { bytes, lines }))
+                Some(Found::Whole(bytes, event))
             }
             None if window.len() < room => {
                 let bytes = self.take(input, window.len());
@@ -126,26 +137,24 @@ impl Framer {
                 None
             }
             end => {
-                self.take(input, window.len());
-                self.held = Vec::new();
+                let bytes = self.take(input, window.len());
                 self.position = self.taken;
                 self.skipping = end.is_none();
                 if end.is_some() {
                     self.finish();
                 }
-                Some(Found::TooLong)
+                Some(Found::TooLong(self.head(bytes)))
             }
         }
     }
 
     /// The event that the input ended in, if it has any bytes and was not too long.
-    pub(crate) fn close(&mut self) -> Option<Frame<'_>> {
+    pub(crate) fn close(&mut self) -> Option<(&[u8], C)> {
         self.clear_spent();
         self.skipping = false;
-        let unended = usize::from(self.event.in_line);
-        let lines = self.finish() + unended;
+        let event = self.finish();
         self.spent = true;
-        (!self.held.is_empty()).then_some(Frame { bytes: &self.held, lines })
+        (!self.held.is_empty()).then_some((&self.held, event))
     }
 
     fn take<'a>(&mut self, input: &mut &'a [u8], count: usize) -> &'a [u8] {
@@ -155,10 +164,13 @@ impl Framer {
         taken
     }
 
-    /// The event is over: the next byte begins another. Says how many lines it had.
-    fn finish(&mut self) -> usize {
+    /// The event is over: the next byte begins another.
+    fn finish(&mut self) -> C {
         self.position = self.taken;
-        std::mem::take(&mut self.event).lines
+        self.begun = false;
+        let event = std::mem::take(&mut self.event);
+        self.lost |= event.lost();
+        event
     }
 
     /// Keeps bytes of a split event. Room doubles as usual, but never past the limit.
@@ -171,6 +183,20 @@ impl Framer {
         self.held.extend_from_slice(bytes);
     }
 
+    /// The first bytes of the event that these bytes made too long, the same however the input was cut. The last byte
+    /// is the one above the limit.
+    fn head(&mut self, bytes: &[u8]) -> &[u8] {
+        let length = HEAD.min(self.max);
+        let mut head = std::mem::take(&mut self.held);
+        head.truncate(length);
+        let missing = bytes.len().min(length - head.len());
+        head.extend_from_slice(&bytes[..missing]);
+        head.shrink_to_fit();
+        self.held = head;
+        self.spent = true;
+        &self.held
+    }
+
     fn clear_spent(&mut self) {
         if std::mem::take(&mut self.spent) {
             self.held.clear();
@@ -178,55 +204,24 @@ impl Framer {
     }
 }
 
-impl Progress {
-    /// Scans the event's next bytes; says where it ends, if it does.
-    fn scan(&mut self, bytes: &[u8]) -> Option<usize> {
-        let mut at = usize::from(self.after_cr && bytes.first() == Some(&b'\n'));
-        if !bytes.is_empty() {
-            self.after_cr = false;
-        }
-        while let Some(found) = memchr2(b'\n', b'\r', &bytes[at..]) {
-            let empty = found == 0 && !self.in_line;
-            let cr = bytes[at + found] == b'\r';
-            at += found + 1;
-            if cr {
-                match bytes.get(at) {
-                    Some(b'\n') => at += 1,
-                    Some(_) => {}
-                    None => self.after_cr = true,
-                }
-            }
-            self.in_line = false;
-            self.lines += usize::from(!empty);
-            if empty || self.begun == Begun::Comment {
-                return Some(at);
-            }
-        }
-        self.in_line |= at < bytes.len();
-        None
-    }
-}
-
-/// The bytes without the LF of a last CRLF. It may still be on its way when the event ends, so it counts for nothing.
-fn without_lf(bytes: &[u8]) -> &[u8] {
-    if bytes.ends_with(b"\r\n") { &bytes[..bytes.len() - 1] } else { bytes }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::framing::sse;
+
+    type Sse = Framer<sse::Scan>;
 
     /// The events of a stream that comes as one piece, `None` for one that was too long.
     fn frames(max: usize, mut input: &[u8]) -> Vec<Option<String>> {
-        let mut cutter = Framer::new(max);
+        let mut cutter = Sse::new(max);
         let mut frames = Vec::new();
         while let Some(found) = cutter.next(&mut input) {
             match found {
-                Found::Frame(frame) => {
-                    let data = frame.fields().data.unwrap_or_default();
+                Found::Whole(bytes, scan) => {
+                    let data = sse::fields(bytes, scan.lines()).data.unwrap_or_default();
                     frames.push(Some(String::from_utf8_lossy(&data).into_owned()));
                 }
-                Found::TooLong => frames.push(None),
+                Found::TooLong(_) => frames.push(None),
                 Found::Skipped => {}
             }
         }
@@ -236,13 +231,13 @@ mod tests {
     #[test]
     fn a_line_without_end_is_never_buffered_past_the_limit() {
         const MAX: usize = 1 << 20;
-        let mut framer = Framer::new(MAX);
+        let mut framer = Sse::new(MAX);
         let piece = [b'x'; 16 * 1024];
         let mut too_long = 0;
         for _ in 0..64 * 1024 * 1024 / piece.len() {
             let mut input = &piece[..];
             while let Some(found) = framer.next(&mut input) {
-                assert!(matches!(found, Found::TooLong));
+                assert!(matches!(found, Found::TooLong(_)));
                 too_long += 1;
             }
             assert!(framer.held.capacity() <= MAX, "{}", framer.held.capacity());
@@ -259,12 +254,12 @@ mod tests {
 
     #[test]
     fn a_limit_below_what_is_held_is_passed_at_once() {
-        let mut framer = Framer::new(99);
+        let mut framer = Sse::new(99);
         let mut input: &[u8] = b"data: a";
         assert!(framer.next(&mut input).is_none());
         framer.set_max(3);
         input = b"b\n\n";
-        assert!(matches!(framer.next(&mut input), Some(Found::TooLong)));
+        assert!(matches!(framer.next(&mut input), Some(Found::TooLong(_))));
         assert!(matches!(framer.next(&mut input), Some(Found::Skipped)));
     }
 
@@ -276,14 +271,14 @@ mod tests {
 
     #[test]
     fn endless_comments_do_not_add_up() {
-        let mut framer = Framer::new(64);
+        let mut framer = Sse::new(64);
         for _ in 0..1000 {
             let mut input: &[u8] = b": still here\n";
-            assert!(matches!(framer.next(&mut input), Some(Found::Frame(_))));
+            assert!(matches!(framer.next(&mut input), Some(Found::Whole(..))));
         }
         let mut input: &[u8] = b"data: a\n\n";
-        let Some(Found::Frame(frame)) = framer.next(&mut input) else { panic!("an event") };
-        assert_eq!(frame.fields().data.as_deref(), Some(&b"a"[..]));
+        let Some(Found::Whole(bytes, scan)) = framer.next(&mut input) else { panic!("an event") };
+        assert_eq!(sse::fields(bytes, scan.lines()).data.as_deref(), Some(&b"a"[..]));
     }
 
     #[test]
@@ -298,7 +293,7 @@ mod tests {
 
     #[test]
     fn an_event_that_is_whole_is_not_copied() {
-        let mut framer = Framer::new(99);
+        let mut framer = Sse::new(99);
         let mut input: &[u8] = b"data: a\n\ndata: b";
         framer.next(&mut input);
         assert_eq!(framer.held.capacity(), 0);

@@ -4,14 +4,6 @@ use std::borrow::Cow;
 
 use memchr::memchr2;
 
-/// One event's bytes, line ends included.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Frame<'a> {
-    pub(super) bytes: &'a [u8],
-    /// How many lines it has, the empty one left out: the last line's end need not be searched for again.
-    pub(super) lines: usize,
-}
-
 /// The fields of an event that matter here.
 #[derive(Debug, Default)]
 pub(crate) struct Fields<'a> {
@@ -23,39 +15,51 @@ pub(crate) struct Fields<'a> {
     pub(crate) bare: Option<&'a [u8]>,
 }
 
-impl<'a> Frame<'a> {
-    /// Reads the lines. The usual event, of one `data:` line, is not even searched for line ends again.
-    pub(crate) fn fields(self) -> Fields<'a> {
-        let mut fields = Fields::default();
-        let mut rest = self.bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(self.bytes);
-        let mut left = self.lines;
-        while left > 0 {
-            if rest.first() == Some(&b'{') {
-                // No field is called that. Other fields may follow without a blank line between.
-                let bare;
-                (bare, rest, left) = split_bare(rest, left);
-                fields.bare.get_or_insert(bare);
-                continue;
-            }
-            let line;
-            (line, rest) = if left == 1 { (trim_line_ends(rest), &rest[..0]) } else { split_line(rest) };
-            left -= 1;
-            if let Some(data) = field(line, b"data") {
-                fields.data = Some(match fields.data.take() {
-                    None => Cow::Borrowed(data),
-                    Some(earlier) => {
-                        let mut joined = earlier.into_owned();
-                        joined.push(b'\n');
-                        joined.extend_from_slice(data);
-                        Cow::Owned(joined)
-                    }
-                });
-            } else if let Some(event) = field(line, b"event") {
-                fields.event = Some(event);
-            }
+/// Reads the lines of an event.
+///
+/// How many there are (the empty one left out) is known from scanning: so the last line's end, which in the usual event
+/// is that of its only line, is not searched for again.
+pub(crate) fn fields(bytes: &[u8], lines: usize) -> Fields<'_> {
+    let mut fields = Fields::default();
+    let mut rest = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    let mut left = lines;
+    while left > 0 {
+        if rest.first() == Some(&b'{') {
+            // No field is called that. Other fields may follow without a blank line between.
+            let bare;
+            (bare, rest, left) = split_bare(rest, left);
+            fields.bare.get_or_insert(bare);
+            continue;
         }
-        fields
+        let line;
+        (line, rest) = if left == 1 { (trim_line_ends(rest), &rest[..0]) } else { split_line(rest) };
+        left -= 1;
+        if let Some(data) = field(line, b"data") {
+            fields.data = Some(match fields.data.take() {
+                None => Cow::Borrowed(data),
+                Some(earlier) => {
+                    let mut joined = earlier.into_owned();
+                    joined.push(b'\n');
+                    joined.extend_from_slice(data);
+                    Cow::Owned(joined)
+                }
+            });
+        } else if let Some(event) = field(line, b"event") {
+            fields.event = Some(event);
+        }
     }
+    fields
+}
+
+/// Reads the first lines of an event of which the rest is missing.
+pub(crate) fn fields_of_head(bytes: &[u8]) -> Fields<'_> {
+    let mut lines = 1;
+    let mut rest = bytes;
+    while let Some(end) = memchr2(b'\n', b'\r', rest) {
+        rest = &rest[end + 1..];
+        lines += 1;
+    }
+    fields(bytes, lines)
 }
 
 /// Splits lines that begin with bare JSON into the JSON, up to the next field, and the rest with its number of lines.

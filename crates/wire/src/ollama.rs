@@ -1,0 +1,82 @@
+//! Streams of Ollama's own API: `chat` and `generate`.
+
+use buttress_call::Usage;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::{
+    Answer, ApiError, Dialect, Event, EventReader, Frame,
+    json::{count, field, filled, object},
+};
+
+/// What is remembered between lines.
+#[derive(Debug, Default)]
+pub(crate) struct Reader {
+    /// Content was seen: from here on lines are glanced at first.
+    content: bool,
+}
+
+/// A line of a stream, or a whole answer: they are alike.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Line<'a> {
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
+    message: Option<&'a RawValue>,
+    /// Of `generate`.
+    response: Option<&'a RawValue>,
+    thinking: Option<&'a RawValue>,
+    done: Option<&'a RawValue>,
+    prompt_eval_count: Option<&'a RawValue>,
+    eval_count: Option<&'a RawValue>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Message<'a> {
+    #[serde(borrow)]
+    content: Option<&'a RawValue>,
+    thinking: Option<&'a RawValue>,
+    tool_calls: Option<&'a RawValue>,
+}
+
+impl EventReader for Reader {
+    fn read(&mut self, Frame { data, .. }: Frame<'_>) -> Event {
+        let Some(line) = object::<Line<'_>>(data) else { return Event::malformed() };
+        let message: Message<'_> = field(line.message).unwrap_or_default();
+        let content = [line.response, line.thinking, message.content, message.thinking, message.tool_calls];
+        let done = line.done.is_some_and(|done| done.get() == "true");
+        let event = Event {
+            content: content.into_iter().any(filled),
+            finished: done,
+            end: done,
+            usage: line.usage(),
+            error: line.failure(data).map(Box::new),
+            ..Event::default()
+        };
+        self.content |= event.content;
+        event
+    }
+}
+
+impl Line<'_> {
+    fn failure(&self, data: &[u8]) -> Option<ApiError> {
+        filled(self.error).then(|| ApiError::inside(Dialect::Ollama, data))
+    }
+
+    /// The counts of the last line. That of the prompt is left out when all of it was in the cache.
+    fn usage(&self) -> Option<Usage> {
+        let (input, output) = (count(self.prompt_eval_count), count(self.eval_count));
+        input.or(output)?;
+        Some(Usage::new(input.unwrap_or(0), output.unwrap_or(0)))
+    }
+}
+
+/// Reads a whole answer.
+pub(crate) fn answer(body: &[u8]) -> Answer {
+    let line: Line<'_> = object(body).unwrap_or_default();
+    match line.failure(body) {
+        Some(error) => Answer::Error(error),
+        None => Answer::complete(line.usage(), None),
+    }
+}
