@@ -60,6 +60,12 @@ pub trait Carries<Req> {
 
     /// The call to write to, inserted if there is a place for it and it is not there yet.
     fn call_mut<'a>(&self, request: &'a mut Req) -> Option<&'a mut Call>;
+
+    /// The path that the request goes to, if it is one of HTTP.
+    fn path<'a>(&self, request: &'a Req) -> Option<&'a str> {
+        let _ = request;
+        None
+    }
 }
 
 /// Judges `http::Response`s: the default of every layer.
@@ -115,6 +121,10 @@ impl<B> Carries<http::Request<B>> for Http {
     fn call_mut<'a>(&self, request: &'a mut http::Request<B>) -> Option<&'a mut Call> {
         Some(Call::get_or_insert(request.extensions_mut()))
     }
+
+    fn path<'a>(&self, request: &'a http::Request<B>) -> Option<&'a str> {
+        Some(request.uri().path())
+    }
 }
 
 impl<Res> Classify<Res> for ByError {
@@ -160,6 +170,10 @@ impl<Req, C: Carries<Req> + ?Sized> Carries<Req> for Arc<C> {
 
     fn call_mut<'a>(&self, request: &'a mut Req) -> Option<&'a mut Call> {
         (**self).call_mut(request)
+    }
+
+    fn path<'a>(&self, request: &'a Req) -> Option<&'a str> {
+        (**self).path(request)
     }
 }
 

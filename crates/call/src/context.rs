@@ -8,7 +8,7 @@ use std::{
 use http::Extensions;
 use tokio::time::Instant;
 
-use crate::{Progress, Shape};
+use crate::{Note, Observer, Progress, Shape};
 
 /// What layers tell each other about a call on its way in: one request extension.
 ///
@@ -25,6 +25,7 @@ pub struct Call {
     shape: Option<Arc<Shape>>,
     progress: Option<Progress>,
     targets: Option<Targets>,
+    observer: Option<Arc<dyn Observer>>,
 }
 
 /// Which of a call's attempts this is.
@@ -179,6 +180,23 @@ impl Call {
     pub fn ensure_targets(&mut self) -> &Targets {
         self.targets.get_or_insert_default()
     }
+
+    /// Who reports on this call.
+    pub fn observer(&self) -> Option<&Arc<dyn Observer>> {
+        self.observer.as_ref()
+    }
+
+    /// Lets this observer hear what layers further inside have to say. It takes the place of the one before.
+    pub fn observe(&mut self, observer: Arc<dyn Observer>) {
+        self.observer = Some(observer);
+    }
+
+    /// Says this to the observer, if there is one.
+    pub fn tell(&self, note: Note<'_>) {
+        if let Some(observer) = &self.observer {
+            observer.note(self, note);
+        }
+    }
 }
 
 /// The targets that a call's attempts use at this moment, shared by all of them.
@@ -270,6 +288,29 @@ mod tests {
         call.begin_attempt(Cause::Hedge);
         call.begin_attempt(Cause::Failover);
         assert!(call.is_hedge());
+    }
+
+    #[derive(Debug, Default)]
+    struct Heard(Mutex<Vec<String>>);
+
+    impl Observer for Heard {
+        fn note(&self, call: &Call, note: Note<'_>) {
+            let number = call.attempt().number;
+            self.0.lock().unwrap().push(format!("{number}: {note:?}"));
+        }
+    }
+
+    #[test]
+    fn every_attempt_tells_its_notes_to_the_calls_observer() {
+        let heard = Arc::new(Heard::default());
+        let note = Note::Refused { layer: "breaker", name: "a" };
+        let mut call = Call::new();
+        call.tell(note);
+        call.observe(heard.clone());
+        let mut retry = call.clone();
+        retry.begin_attempt(Cause::Retry);
+        retry.tell(note);
+        assert_eq!(*heard.0.lock().unwrap(), [format!("2: {note:?}")]);
     }
 
     #[test]

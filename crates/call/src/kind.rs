@@ -23,6 +23,7 @@ use std::{fmt, time::Duration};
 /// A call that broke *after* its first content is never tried again: the caller has part of the answer. No layer
 /// needs to check for it, because by then the call's future has resolved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Kind {
     /// No connection: refused, unreachable, no such name, TLS failed. Nothing was sent.
@@ -223,6 +224,14 @@ mod tests {
             let debug = format!("{kind:?}");
             let squeezed: String = kind.as_str().chars().filter(|c| *c != '_').collect();
             assert_eq!(debug.to_lowercase(), squeezed);
+        }
+    }
+
+    #[cfg(feature = "serde")]
+    #[test]
+    fn it_is_serialized_by_its_name() {
+        for kind in Kind::ALL {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
         }
     }
 

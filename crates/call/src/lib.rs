@@ -2,6 +2,7 @@
 
 #[cfg(feature = "axum")]
 mod axum;
+pub mod buckets;
 mod classify;
 mod completion;
 mod context;
@@ -9,6 +10,7 @@ mod error;
 pub mod hint;
 mod kind;
 mod limits;
+mod observer;
 mod outcome;
 mod progress;
 mod quantile;
@@ -25,6 +27,7 @@ pub use context::{Attempt, Call, Cause, InUse, Priority, Targets};
 pub use error::{BoxError, Error, Origin, Upstream, failure, find};
 pub use kind::{Cooling, Kind, Retry, Settle};
 pub use limits::{Charging, Limit, Limits, OutputCharge};
+pub use observer::{Note, Observer};
 pub use outcome::{Ended, Failure, Outcome, Usage};
 pub use progress::Progress;
 pub use quantile::{InvalidQuantile, RunningQuantile};

@@ -99,6 +99,7 @@ impl fmt::Display for Failure {
 /// `cached_input` and `cache_write` are parts of `input`, and `reasoning` is a part of `output`, whatever the
 /// provider's own arithmetic is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Usage {
     /// Tokens of the prompt.

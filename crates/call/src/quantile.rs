@@ -9,13 +9,8 @@ use std::{
     time::Duration,
 };
 
-/// Values below this have a bucket each; above it every octave is cut into as many buckets, so that a bucket is at
-/// most 1/32 of its value wide.
-const SUB: u64 = 32;
-const SUB_BITS: u32 = SUB.trailing_zeros();
-/// The largest value told apart from larger ones: 2^40, 12 days in microseconds.
-const MAX_BITS: u32 = 40;
-const BUCKETS: usize = (SUB * (MAX_BITS - SUB_BITS + 1) as u64) as usize;
+use crate::buckets;
+
 /// The cached quantile is computed again after this many records.
 const REFRESH: u64 = 16;
 
@@ -79,8 +74,10 @@ impl RunningQuantile {
         if !(quantile > 0.0 && quantile < 1.0) || window < 2 {
             return Err(InvalidQuantile { quantile, window });
         }
-        let half =
-            || Half { count: AtomicU64::new(0), buckets: (0..BUCKETS).map(|_| AtomicU32::new(0)).collect() };
+        let half = || Half {
+            count: AtomicU64::new(0),
+            buckets: (0..buckets::COUNT).map(|_| AtomicU32::new(0)).collect(),
+        };
         Ok(RunningQuantile {
             quantile,
             half_window: u64::from(window / 2),
@@ -94,7 +91,7 @@ impl RunningQuantile {
     /// Adds a value.
     pub fn record(&self, value: u64) {
         let younger = self.younger();
-        younger.buckets[bucket(value)].fetch_add(1, Relaxed);
+        younger.buckets[buckets::of(value)].fetch_add(1, Relaxed);
         let count = younger.count.fetch_add(1, Relaxed) + 1;
         if count >= self.half_window || count.is_multiple_of(REFRESH) || self.samples() <= 4 * REFRESH {
             self.maintain();
@@ -146,20 +143,8 @@ impl RunningQuantile {
     fn compute(&self) -> u64 {
         let [a, b] = &self.halves;
         let counts =
-            || a.buckets.iter().zip(&b.buckets).map(|(a, b)| u64::from(a.load(Relaxed) + b.load(Relaxed)));
-        let total: u64 = counts().sum();
-        let rank = self.quantile * total as f64;
-        let mut seen = 0.0;
-        for (index, count) in counts().enumerate().filter(|(_, count)| *count > 0) {
-            let here = count as f64;
-            if seen + here >= rank {
-                let (low, width) = bounds(index);
-                return low + ((rank - seen) / here * width as f64) as u64;
-            }
-            seen += here;
-        }
-        // Another thread added between the two passes; the largest value is near enough for one refresh.
-        bounds(BUCKETS - 1).0
+            a.buckets.iter().zip(&b.buckets).map(|(a, b)| u64::from(a.load(Relaxed) + b.load(Relaxed)));
+        buckets::quantile(counts, self.quantile).unwrap_or(0)
     }
 }
 
@@ -171,26 +156,6 @@ impl fmt::Debug for RunningQuantile {
             .field("samples", &self.samples())
             .finish_non_exhaustive()
     }
-}
-
-fn bucket(value: u64) -> usize {
-    let value = value.min((1 << MAX_BITS) - 1);
-    if value < SUB {
-        return value as usize;
-    }
-    let octave = u64::from(value.ilog2() - SUB_BITS);
-    let within = (value >> octave) - SUB;
-    (SUB * (octave + 1) + within) as usize
-}
-
-/// The lowest value of a bucket, and how many values share it.
-fn bounds(index: usize) -> (u64, u64) {
-    let index = index as u64;
-    if index < SUB {
-        return (index, 1);
-    }
-    let octave = index / SUB - 1;
-    ((SUB + index % SUB) << octave, 1 << octave)
 }
 
 #[cfg(test)]
@@ -227,14 +192,6 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_value_lies_in_its_own_bucket(value in any::<u64>()) {
-            let (low, width) = bounds(bucket(value));
-            let value = value.min((1 << MAX_BITS) - 1);
-            prop_assert!(low <= value && value < low + width);
-            prop_assert!(width == 1 || width * SUB <= low);
-        }
-
-        #[test]
         fn it_is_near_the_exact_quantile(values in prop::collection::vec(1_u64..10_000_000, 64..400), q in 0.05_f64..0.99) {
             let running = RunningQuantile::new(q, 1_000_000).unwrap();
             for value in &values {
@@ -244,7 +201,7 @@ mod tests {
             let mut sorted = values.clone();
             sorted.sort_unstable();
             let rank = ((q * sorted.len() as f64).ceil() as usize).clamp(1, sorted.len()) - 1;
-            let (low, width) = bounds(bucket(sorted[rank]));
+            let (low, width) = buckets::bounds(buckets::of(sorted[rank]));
             let got = running.value(1).unwrap();
             prop_assert!((low..=low + width).contains(&got), "{} not in the bucket of {}", got, sorted[rank]);
         }

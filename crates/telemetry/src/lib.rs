@@ -1,0 +1,31 @@
+#![doc = include_str!("../README.md")]
+
+mod attempt;
+mod call;
+mod events;
+mod future;
+mod layer;
+#[cfg(feature = "metrics")]
+mod meter;
+#[cfg(not(feature = "metrics"))]
+#[path = "no_meter.rs"]
+mod meter;
+mod models;
+pub mod names;
+mod price;
+mod recorder;
+mod service;
+mod settings;
+mod snapshot;
+mod span;
+mod telemetry;
+mod window;
+
+pub use events::{Change, Event, What};
+pub use future::ResponseFuture;
+pub use layer::TelemetryLayer;
+pub use price::{Amount, Price};
+pub use service::Recorded;
+pub use settings::{InvalidSettings, Settings};
+pub use snapshot::{Attempts, Calls, Failures, HeldBack, Quantiles, Snapshot, Spent, Target, Work};
+pub use telemetry::Telemetry;

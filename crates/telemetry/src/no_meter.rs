@@ -1,0 +1,36 @@
+//! Without the `metrics` feature: nothing is told to anybody.
+
+use std::sync::Arc;
+
+use buttress_call::{Cause, Note, Progress, Usage};
+
+use crate::{
+    Amount, Change,
+    recorder::{End, Fate},
+};
+
+/// Nobody needs the names of series.
+#[derive(Clone, Debug)]
+pub(crate) struct Labels;
+
+impl Labels {
+    pub(crate) fn of(_: impl FnOnce() -> [Arc<str>; 3]) -> Self {
+        Labels
+    }
+}
+
+pub(crate) fn describe() {}
+pub(crate) fn call_began() {}
+pub(crate) fn call_ended(_: &'static str, _: &End, _: bool) {}
+pub(crate) fn attempt_ended(
+    _: &'static str,
+    _: Cause,
+    _: &End,
+    _: Option<&Usage>,
+    _: Option<&Progress>,
+    _: &Labels,
+) {
+}
+pub(crate) fn spent(_: &Labels, _: &Usage, _: Amount, _: Fate) {}
+pub(crate) fn note(_: &Note<'_>) {}
+pub(crate) fn changed(_: &Change) {}
