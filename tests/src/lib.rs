@@ -4,6 +4,7 @@ pub mod fleet;
 pub mod journey;
 pub mod probe;
 pub mod random;
+pub mod rig;
 pub mod rules;
 pub mod stack;
 pub mod subject;

@@ -227,6 +227,23 @@ pub struct InvalidPolicy {
     rule: &'static str,
 }
 
+impl InvalidPolicy {
+    /// The field's name in the [`Policy`].
+    pub fn field(&self) -> &'static str {
+        self.field
+    }
+
+    /// Its value, as `Debug` writes it.
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+
+    /// The rule that it breaks.
+    pub fn rule(&self) -> &'static str {
+        self.rule
+    }
+}
+
 impl fmt::Display for InvalidPolicy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let InvalidPolicy { field, value, rule } = self;

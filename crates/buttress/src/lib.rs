@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "control")]
+pub mod control;
 #[cfg(feature = "full")]
 mod handles;
 #[cfg(feature = "full")]
