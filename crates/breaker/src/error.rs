@@ -4,6 +4,9 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use buttress_call::{BoxError, Error, Failure, Kind};
 
+/// This layer's name in errors and notes.
+pub(crate) const LAYER: &str = "breaker";
+
 /// The circuit is open: the target was not asked.
 ///
 /// Callers get it as the [`source`](std::error::Error::source) of a [`call::Error`](Error) of [`Kind::Rejected`], whose
@@ -21,7 +24,7 @@ impl Open {
 
     pub(crate) fn into_error(self) -> BoxError {
         let failure = Failure::new(Kind::Rejected).with_retry_after(self.remaining);
-        Error::by_layer(failure, "breaker", self).into()
+        Error::by_layer(failure, LAYER, self).into()
     }
 
     /// The time until the next probe may pass; zero if one may pass by now. `None` if an operator holds the circuit

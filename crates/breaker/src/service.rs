@@ -6,10 +6,10 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use buttress_call::{BoxError, Carries, Classify, Http, Outcome, Verdict};
+use buttress_call::{BoxError, Carries, Classify, Http, Note, Outcome, Verdict};
 use tower_service::Service;
 
-use crate::{BreakerHandle, ResponseFuture, permit::Permit, shared::Shared};
+use crate::{BreakerHandle, Open, ResponseFuture, error::LAYER, permit::Permit, shared::Shared};
 
 /// A service behind a circuit. Made by [`BreakerLayer`](crate::BreakerLayer).
 ///
@@ -65,11 +65,11 @@ where
         if !self.ready {
             // The circuit refused calls when this was polled ready. Even if it would let one through by now, nobody has
             // asked the inner service whether it is ready.
-            return ResponseFuture::refused(self.shared.refuse());
+            return self.refused(self.shared.refuse(), &request);
         }
         let ticket = match self.shared.admit() {
             Ok(ticket) => ticket,
-            Err(open) => return ResponseFuture::refused(open),
+            Err(open) => return self.refused(open, &request),
         };
         // From here on a panic, too, gives a probe's slot back.
         let mut permit = Permit::new(self.shared.clone(), ticket);
@@ -81,6 +81,20 @@ where
         }
         permit.read(self.classify.call(&request));
         ResponseFuture::admitted(self.inner.call(request), permit, self.classify.clone())
+    }
+}
+
+impl<S, C> Breaker<S, C> {
+    /// Tells of a refusal.
+    #[cold]
+    fn refused<Req, F>(&self, open: Open, request: &Req) -> ResponseFuture<F, C>
+    where
+        C: Carries<Req>,
+    {
+        if let Some(call) = self.classify.call(request) {
+            call.tell(Note::Refused { layer: LAYER, name: open.name().unwrap_or_default() });
+        }
+        ResponseFuture::refused(open)
     }
 }
 

@@ -6,6 +6,9 @@ use buttress_call::{BoxError, Error, Failure, Kind};
 
 use crate::{Dimension, engine::Reading};
 
+/// This layer's name in errors and notes.
+pub(crate) const LAYER: &str = "limit";
+
 /// The limiter let the call not pass: the provider was not asked.
 ///
 /// Callers get it as the [`source`](std::error::Error::source) of a [`call::Error`](Error) of [`Kind::Rejected`], whose
@@ -39,7 +42,7 @@ pub enum Why {
 impl Exceeded {
     pub(crate) fn into_error(self) -> BoxError {
         let failure = Failure::new(Kind::Rejected).with_retry_after(self.retry_after);
-        Error::by_layer(failure, "limit", self).into()
+        Error::by_layer(failure, LAYER, self).into()
     }
 
     /// Why the call was not let wait.

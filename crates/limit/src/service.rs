@@ -93,7 +93,8 @@ where
             }
             Entry::Refused(exceeded) => {
                 self.unready();
-                ResponseFuture::refused(refused(exceeded, &limits), classify)
+                let error = refused(exceeded, &limits, self.classify.call(&request));
+                ResponseFuture::refused(error, classify)
             }
         }
     }

@@ -5,15 +5,17 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
-use buttress_call::{BoxError, Carries};
+use buttress_call::{BoxError, Call, Carries, Note};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tower_service::Service;
 
 use crate::{
     Estimate, Exceeded,
     engine::{Nanos, nanos},
+    error::LAYER,
     gate::{Ask, Entry, Turn},
     permit::Permit,
     queue::Place,
@@ -48,6 +50,7 @@ enum Stage {
 struct Queued {
     place: Place,
     limits: Arc<Limits>,
+    since: Nanos,
     /// When it has waited for as long as it may.
     expires: Nanos,
     timer: Pin<Box<Sleep>>,
@@ -91,22 +94,20 @@ impl<S, Req> Waiting<S, Req> {
             match &mut self.stage {
                 Stage::New => {
                     if let Err(exceeded) = self.enter() {
-                        self.stage = Stage::Done;
-                        return Poll::Ready(Err(refused(exceeded, &self.limits)));
+                        return Poll::Ready(Err(self.refused(exceeded, classify)));
                     }
                 }
                 Stage::Queued(queued) => {
                     let turn = ready!(queued.poll_turn(cx));
+                    let since = queued.since;
                     // Here the place is left, whatever came of it.
                     match turn {
                         Ok(ticket) => {
                             let estimate = std::mem::take(&mut self.estimate);
                             self.stage = Stage::Admitted(Permit::new(self.limits.clone(), ticket, estimate));
+                            self.waited(since, classify);
                         }
-                        Err(exceeded) => {
-                            self.stage = Stage::Done;
-                            return Poll::Ready(Err(refused(exceeded, &self.limits)));
-                        }
+                        Err(exceeded) => return Poll::Ready(Err(self.refused(exceeded, classify))),
                     }
                 }
                 Stage::Admitted(_) => {
@@ -125,6 +126,25 @@ impl<S, Req> Waiting<S, Req> {
         }
     }
 
+    fn waited(&self, since: Nanos, carries: &impl Carries<Req>) {
+        let common = &self.limits.common;
+        let time = Duration::from_nanos(common.now().saturating_sub(since));
+        // A place at the head of the queue is no wait.
+        if !time.is_zero() {
+            let limiter = common.name();
+            tracing::debug!(limiter, ?time, "call waited");
+            if let Some(call) = self.request.as_ref().and_then(|request| carries.call(request)) {
+                call.tell(Note::Waited { limiter, time });
+            }
+        }
+    }
+
+    fn refused(&mut self, exceeded: Exceeded, carries: &impl Carries<Req>) -> BoxError {
+        self.stage = Stage::Done;
+        let call = self.request.as_ref().and_then(|request| carries.call(request));
+        refused(exceeded, &self.limits, call)
+    }
+
     fn enter(&mut self) -> Result<(), Exceeded> {
         let limits = &self.limits;
         let now = limits.common.now();
@@ -139,7 +159,14 @@ impl<S, Req> Waiting<S, Req> {
                 let remaining = self.ask.remaining.map_or(max_wait, nanos);
                 let expires = now.saturating_add(remaining.min(max_wait));
                 let timer = Box::pin(sleep_until(limits.common.instant(expires)));
-                Stage::Queued(Queued { place, limits: limits.clone(), expires, timer, left: false })
+                Stage::Queued(Queued {
+                    place,
+                    limits: limits.clone(),
+                    since: now,
+                    expires,
+                    timer,
+                    left: false,
+                })
             }
             Entry::Refused(exceeded) => return Err(exceeded),
             Entry::Busy => unreachable!("the gate was asked to queue"),
@@ -177,7 +204,11 @@ impl Queued {
     }
 }
 
-pub(crate) fn refused(exceeded: Exceeded, limits: &Limits) -> BoxError {
-    tracing::debug!(limiter = limits.common.name(), %exceeded, "call refused");
+pub(crate) fn refused(exceeded: Exceeded, limits: &Limits, call: Option<&Call>) -> BoxError {
+    let limiter = limits.common.name();
+    tracing::debug!(limiter, %exceeded, "call refused");
+    if let Some(call) = call {
+        call.tell(Note::Refused { layer: LAYER, name: limiter });
+    }
     exceeded.into_error()
 }

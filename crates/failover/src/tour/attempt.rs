@@ -2,7 +2,9 @@
 
 use std::{ops::ControlFlow, sync::atomic::Ordering::Relaxed, time::Duration};
 
-use buttress_call::{BoxError, Carries, Cause, Classify, Completion, Failure, Kind, Outcome, Usage, Verdict};
+use buttress_call::{
+    BoxError, Carries, Cause, Classify, Completion, Failure, Kind, Note, Outcome, Usage, Verdict,
+};
 use tokio::time::Instant;
 use tower_service::Service;
 
@@ -24,12 +26,7 @@ impl<S, C, Req> Tour<S, C, Req> {
         Req: Clone,
     {
         if let Some((from, kind)) = self.log.as_ref().and_then(|log| log.last()) {
-            let (to, kind) = (&*self.state().name, kind.as_str());
-            if kind == Kind::Rejected.as_str() {
-                tracing::info!(from, to, kind, "failing over");
-            } else {
-                tracing::warn!(from, to, kind, "failing over");
-            }
+            self.fails_over(from, kind);
         }
         if self.sent
             && let Some(call) = self.request.as_mut().and_then(|request| self.classify.call_mut(request))
@@ -45,6 +42,22 @@ impl<S, C, Req> Tour<S, C, Req> {
             call.set_another_can_serve(self.carried.another_can_serve || self.another_can_serve());
         }
         readied.call(request)
+    }
+
+    #[cold]
+    fn fails_over(&self, from: &str, failed: Kind)
+    where
+        C: Carries<Req>,
+    {
+        let (to, kind) = (&*self.state().name, failed.as_str());
+        if failed == Kind::Rejected {
+            tracing::info!(from, to, kind, "failing over");
+        } else {
+            tracing::warn!(from, to, kind, "failing over");
+        }
+        if let Some(call) = self.request.as_ref().and_then(|request| self.classify.call(request)) {
+            call.tell(Note::FailingOver { from, to, kind: failed });
+        }
     }
 
     /// The attempt did not resolve at its first poll: now it is seen in flight, and its time counts.
@@ -159,7 +172,14 @@ impl<S, C, Req> Tour<S, C, Req> {
         let log = self.log.take().unwrap_or_default();
         let untried = self.fleet.states.iter().filter(|state| self.tried & state.bit() == 0);
         let others = untried.map(|state| Attempt::new(state.name.clone(), self.reason(state)));
-        log.exhausted(others, out_of_time).into()
+        let error = log.exhausted(others, out_of_time);
+        let kind = error.kind().as_str();
+        if error.kind() == Kind::Rejected {
+            tracing::info!(kind, reason = %error, "no target left");
+        } else {
+            tracing::warn!(kind, reason = %error, "no target left");
+        }
+        error.into()
     }
 
     fn reason(&self, state: &State) -> Reason {

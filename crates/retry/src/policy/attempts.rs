@@ -3,7 +3,7 @@
 use std::{fmt, mem, time::Duration};
 
 use buttress_call::{
-    BoxError, Call, Carries, Cause, Classify, Error, Failure, Kind, Origin, Outcome, Progress, Usage,
+    BoxError, Call, Carries, Cause, Classify, Error, Failure, Kind, Note, Origin, Outcome, Progress, Usage,
     Verdict, find,
 };
 use tokio::time::Instant;
@@ -198,6 +198,7 @@ impl<C, V, H> RetryPolicy<C, V, H> {
         let number = self.attempts.number();
         tracing::info!(kind = kind.as_str(), attempt = number + 1, ?wait, "retrying");
         if let Some(call) = self.classify.call_mut(request) {
+            call.tell(Note::Retrying { kind, wait });
             call.begin_attempt(Cause::Retry);
             call.ensure_progress();
         }
