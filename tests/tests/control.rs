@@ -10,6 +10,8 @@ mod load;
 mod readiness;
 #[path = "control/registration.rs"]
 mod registration;
+#[path = "control/telemetry.rs"]
+mod telemetry;
 
 use std::{error::Error, time::Duration};
 

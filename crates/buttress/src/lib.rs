@@ -33,6 +33,8 @@ pub use buttress_limit as limit;
 pub use buttress_provider as provider;
 #[cfg(feature = "retry")]
 pub use buttress_retry as retry;
+#[cfg(feature = "telemetry")]
+pub use buttress_telemetry as telemetry;
 #[cfg(feature = "timeout")]
 pub use buttress_timeout as timeout;
 #[cfg(feature = "provider")]

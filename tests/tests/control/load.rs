@@ -76,13 +76,10 @@ async fn operators_readers_and_reloads_on_many_threads_do_not_get_in_each_others
     let readers = [(); 2].map(|()| {
         let (rig, stop) = (rig.clone(), stop.clone());
         tokio::task::spawn_blocking(move || {
-            let mut latest = 0;
             while !stop.load(Relaxed) {
                 let status = rig.control.status();
                 assert_eq!((status.routes.len(), status.targets.len()), (1, 2), "never half a registry");
-                let number = status.events.first().map_or(0, |event| event.number);
-                assert!(number >= latest);
-                latest = number;
+                assert!(status.events.len() <= 256);
                 rig.control.readiness();
             }
         })

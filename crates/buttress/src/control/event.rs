@@ -7,17 +7,18 @@ use tokio::time::Instant;
 
 use crate::{
     breaker::{Reason, State, Transition},
-    failover::Change,
+    failover,
+    telemetry::{self, Change, What},
 };
 
 /// A change of a layer, or one that an operator made.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Event {
-    /// Counts from 1, so that who looks again sees what is new.
-    pub number: u64,
-    /// How long ago it was, or was first seen.
+    /// How long ago it was, or was first seen; the last time, if it was more than once.
     pub ago_seconds: f64,
+    /// How often it was, each time within 10 s of the one before.
+    pub count: u64,
     /// Whether it is good news.
     pub severity: Severity,
     /// The route that it happened in, if in one.
@@ -78,44 +79,82 @@ impl Entry {
     }
 
     /// `None` if nothing has changed yet.
-    pub(super) fn of_failover(route: &Arc<str>, change: &Change) -> Option<Self> {
+    pub(super) fn of_failover(route: &Arc<str>, change: &failover::Change) -> Option<Self> {
         let mut why = None;
         let (severity, target, what) = match change {
-            Change::None => return None,
-            Change::Added(target) => (Severity::Note, Some(target), "added".to_owned()),
-            Change::Removed(target) => (Severity::Note, Some(target), "removed".to_owned()),
-            Change::Drained(target) => {
+            failover::Change::None => return None,
+            failover::Change::Added(target) => (Severity::Note, Some(target), "added".to_owned()),
+            failover::Change::Removed(target) => (Severity::Note, Some(target), "removed".to_owned()),
+            failover::Change::Drained(target) => {
                 (Severity::Note, Some(target), "drained: it takes no new calls".to_owned())
             }
-            Change::Idle(target) => {
+            failover::Change::Idle(target) => {
                 (Severity::Note, Some(target), "drained: its last call has ended".to_owned())
             }
-            Change::Resumed(target) => (Severity::Good, Some(target), "resumed".to_owned()),
-            Change::Reordered => (Severity::Note, None, "order, tier or strategy changed".to_owned()),
-            Change::Weighted(target) => (Severity::Note, Some(target), "weight changed".to_owned()),
-            Change::Cooling(target, cooldown) => {
+            failover::Change::Resumed(target) => (Severity::Good, Some(target), "resumed".to_owned()),
+            failover::Change::Reordered => {
+                (Severity::Note, None, "order, tier or strategy changed".to_owned())
+            }
+            failover::Change::Weighted(target) => (Severity::Note, Some(target), "weight changed".to_owned()),
+            failover::Change::Cooling(target, cooldown) => {
                 why = Some(cooldown.kind.to_string());
                 let what = format!("out of service for {}", seconds(cooldown.remaining));
                 (Severity::Trouble, Some(target), what)
             }
-            Change::Recovered(target) => (Severity::Good, Some(target), "back in service".to_owned()),
+            failover::Change::Recovered(target) => {
+                (Severity::Good, Some(target), "back in service".to_owned())
+            }
             other => (Severity::Note, None, format!("{other:?}")),
         };
         let route = Some(route.clone());
         Some(Entry { route, target: target.cloned(), why, ..Entry::now(severity, what) })
     }
 
-    pub(super) fn told(&self, number: u64) -> Event {
+    pub(super) fn told(&self) -> Event {
         let Entry { at, severity, ref route, ref target, ref what, ref why } = *self;
         Event {
-            number,
             ago_seconds: rounded(at.elapsed()),
+            count: 1,
             severity,
             route: route.clone(),
             target: target.clone(),
             what: what.clone(),
             why: why.clone(),
         }
+    }
+}
+
+impl Event {
+    /// What telemetry has seen. `None` for what this handle has seen itself.
+    pub(super) fn of_telemetry(event: &telemetry::Event, known: impl Fn(&str) -> bool) -> Option<Self> {
+        let (severity, target, what, why) = match &event.what {
+            What::Retry { target, kind } => {
+                (Severity::Note, Some(target), "tried again".to_owned(), kind.map(|kind| kind.to_string()))
+            }
+            What::Failover { from, to, kind } => {
+                (Severity::Trouble, Some(from), format!("failed over to {to}"), Some(kind.to_string()))
+            }
+            What::Exhausted { kind } => (
+                Severity::Trouble,
+                None,
+                "a call failed: no target was left".to_owned(),
+                Some(kind.to_string()),
+            ),
+            What::Change(Change { name, .. }) if known(name) => return None,
+            What::Change(Change { name, from, to, reason }) => {
+                (Severity::Note, Some(name), format!("{from} became {to}"), Some(reason.clone()))
+            }
+            other => (Severity::Note, None, format!("{other:?}"), None),
+        };
+        Some(Event {
+            ago_seconds: rounded(event.age),
+            count: event.count,
+            severity,
+            route: None,
+            target: target.cloned(),
+            what,
+            why,
+        })
     }
 }
 

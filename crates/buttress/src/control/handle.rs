@@ -15,7 +15,7 @@ use super::{
     refused::Refused,
     registry::{Registry, Route, Target},
 };
-use crate::Handles;
+use crate::{Handles, telemetry::Telemetry};
 
 /// Looks at every layer of a program, and steers it, by the names of targets and routes. Cheap to clone; every clone acts
 /// on the same layers.
@@ -84,6 +84,12 @@ impl Control {
         RouteEntry::new(self.clone(), name.into())
     }
 
+    /// Registers the program's telemetry: its figures and events become part of the [`Status`], and the
+    /// [recorder](Control::recorder) tells it of each breaker's state.
+    pub fn telemetry(&self, telemetry: Telemetry) {
+        self.shared.register(|registry| registry.telemetry = Some(telemetry));
+    }
+
     /// Registers a route and all its targets, in place of what had these names before.
     pub fn insert(&self, route: impl Into<Arc<str>>, handles: &Handles) {
         let name = route.into();
@@ -114,7 +120,7 @@ impl Control {
     }
 
     /// Takes over what `new` has registered, in place of all that is registered here, at one stroke: for a program that
-    /// reads its configuration again. The events stay.
+    /// reads its configuration again. The events stay, and the telemetry, if `new` has none.
     ///
     /// ```
     /// use buttress::{breaker::BreakerLayer, control::Control};
@@ -129,8 +135,11 @@ impl Control {
     /// ```
     pub fn replace(&self, new: &Control) {
         // Copied first: two locks at once could be taken in two orders.
-        let registry = new.shared.lock().registry.clone();
-        self.shared.register(|old| *old = registry);
+        let Registry { targets, routes, telemetry } = new.shared.lock().registry.clone();
+        self.shared.register(|old| {
+            let telemetry = telemetry.or_else(|| old.telemetry.take());
+            *old = Registry { targets, routes, telemetry };
+        });
     }
 
     /// Everything as it is now. Its parts are read one after the other, not at one stroke.
@@ -160,8 +169,9 @@ impl Control {
     /// A future that writes down each change of a breaker or a failover when it happens.
     ///
     /// Whoever looks at this handle makes it record what is new, but the layers keep no more than their latest change: of
-    /// two between two looks the first would be missing among the events. Spawn this future to have both. Nothing else
-    /// depends on it. It ends when the last clone of the handle is dropped.
+    /// two between two looks the first would be missing among the events. Spawn this future, once, to have both, and to have
+    /// the breakers' states in the metrics of the registered [telemetry](Control::telemetry). Nothing else depends on it. It
+    /// ends when the last clone of the handle is dropped.
     pub fn recorder(&self) -> impl Future<Output = ()> + Send + use<> {
         recorder::run(self)
     }

@@ -10,13 +10,11 @@ use super::{
 };
 
 /// An outage of three targets with a probe a minute is over an hour of events.
-const KEPT: usize = 256;
+pub(super) const KEPT: usize = 256;
 
 #[derive(Default)]
 pub(super) struct Journal {
     kept: VecDeque<Entry>,
-    /// How many there have been, those forgotten included.
-    count: u64,
 }
 
 impl Journal {
@@ -42,16 +40,11 @@ impl Journal {
             self.kept.pop_front();
         }
         self.kept.push_back(entry);
-        self.count += 1;
     }
 
     /// The latest first.
     pub(super) fn events(&self) -> Vec<Event> {
-        (0..self.count)
-            .rev()
-            .zip(self.kept.iter().rev())
-            .map(|(before, entry)| entry.told(before + 1))
-            .collect()
+        self.kept.iter().rev().map(Entry::told).collect()
     }
 }
 

@@ -10,6 +10,7 @@ use crate::{
     breaker::{BreakerHandle, Transition},
     failover::{Change, FailoverHandle},
     hedge::HedgeHandle,
+    telemetry::Telemetry,
 };
 
 /// In the order of registration.
@@ -17,6 +18,7 @@ use crate::{
 pub(super) struct Registry {
     pub(super) targets: Vec<Target>,
     pub(super) routes: Vec<Route>,
+    pub(super) telemetry: Option<Telemetry>,
 }
 
 #[derive(Clone)]
