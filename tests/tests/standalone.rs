@@ -12,8 +12,15 @@ use std::{collections::BTreeSet, fs};
 use metadata::{ROOT, Workspace, cargo};
 
 /// What is no layer: words, wire formats, and what is not published.
-const NO_LAYERS: [&str; 6] =
-    ["buttress-call", "buttress-wire", "buttress-sim", "buttress-tests", "buttress-examples", "buttress-lab"];
+const NO_LAYERS: [&str; 7] = [
+    "buttress-call",
+    "buttress-wire",
+    "buttress-sim",
+    "buttress-tests",
+    "buttress-examples",
+    "buttress-gateway",
+    "buttress-lab",
+];
 
 fn layers() -> Vec<String> {
     let all = Workspace::read().members();
