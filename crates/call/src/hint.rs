@@ -11,16 +11,20 @@ pub const MAX_HINT: Duration = Duration::from_secs(31 * 24 * 60 * 60);
 
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 const MS_RETRY_AFTER_MS: HeaderName = HeaderName::from_static("x-ms-retry-after-ms");
+const AMZ_RETRY_AFTER_MS: HeaderName = HeaderName::from_static("x-amz-retry-after");
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
 /// The wait that the headers ask for, at most [`MAX_HINT`].
 ///
-/// Looks at `retry-after-ms`, `x-ms-retry-after-ms`, then `retry-after` in seconds (fractions too) or as an HTTP date.
-/// A date is counted from the answer's own `date` header, or else from `now`, so that a skewed clock does not turn a
+/// Looks at `retry-after-ms`, `x-ms-retry-after-ms`, `x-amz-retry-after` (milliseconds as well), then `retry-after` in
+/// seconds (fractions too) or as an HTTP date. A date is counted from the answer's own `date` header, or else from `now`, so that a skewed clock does not turn a
 /// short wait into a long one. Zero, negative, past and unreadable values say nothing, and the next header is asked.
 pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let millis = |name| number(headers.get(name)?).and_then(|ms| positive(ms / 1000.0));
-    millis(RETRY_AFTER_MS).or_else(|| millis(MS_RETRY_AFTER_MS)).or_else(|| seconds_or_date(headers, now))
+    millis(RETRY_AFTER_MS)
+        .or_else(|| millis(MS_RETRY_AFTER_MS))
+        .or_else(|| millis(AMZ_RETRY_AFTER_MS))
+        .or_else(|| seconds_or_date(headers, now))
 }
 
 /// The provider's own word on whether to retry: `x-should-retry: true` or `false`.
@@ -78,6 +82,8 @@ mod tests {
             Some(Duration::from_micros(1_500_500))
         );
         assert_eq!(hint(&[("x-ms-retry-after-ms", "20")]), Some(Duration::from_millis(20)));
+        let both = [("x-amz-retry-after", "1500"), ("retry-after", "7")];
+        assert_eq!(hint(&both), Some(Duration::from_millis(1500)));
     }
 
     #[test]

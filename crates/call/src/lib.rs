@@ -26,7 +26,7 @@ pub use completion::{Completion, Ender};
 pub use context::{Attempt, Call, Cause, InUse, Priority, Targets};
 pub use error::{BoxError, Error, Origin, Upstream, failure, find};
 pub use kind::{Cooling, Kind, Retry, Settle};
-pub use limits::{Charging, Limit, Limits, OutputCharge};
+pub use limits::{Charging, Limit, Limits, OutputCharge, Refused};
 pub use observer::{Note, Observer};
 pub use outcome::{Ended, Failure, Outcome, Usage};
 pub use progress::Progress;

@@ -35,6 +35,22 @@ pub struct Limits {
     pub input_tokens: Limit,
     /// Generated tokens, where they are counted apart.
     pub output_tokens: Limit,
+    /// Which of them refused the call, where the answer is a refusal and says so.
+    pub refused: Option<Refused>,
+}
+
+/// The limit that a call ran into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Refused {
+    /// Too many requests.
+    Requests,
+    /// Too many tokens, input and output together.
+    Tokens,
+    /// Too many tokens of prompts.
+    InputTokens,
+    /// Too many generated tokens.
+    OutputTokens,
 }
 
 impl Limits {
@@ -44,6 +60,7 @@ impl Limits {
             && self.tokens.is_empty()
             && self.input_tokens.is_empty()
             && self.output_tokens.is_empty()
+            && self.refused.is_none()
     }
 }
 
@@ -58,12 +75,14 @@ pub struct Charging {
     pub split: bool,
     /// Whether a request that fails counts like one that succeeds.
     pub failed_requests_count: bool,
+    /// Whether input that is read from the prompt cache is left out of the count.
+    pub cached_input_free: bool,
 }
 
 impl Charging {
-    /// A profile with one bucket, in which failed requests do not count.
+    /// A profile with one bucket, in which failed requests do not count and cached input does.
     pub const fn new(output: OutputCharge) -> Self {
-        Charging { output, split: false, failed_requests_count: false }
+        Charging { output, split: false, failed_requests_count: false, cached_input_free: false }
     }
 
     /// The same with a bucket each for input and output.
@@ -77,6 +96,13 @@ impl Charging {
     #[must_use]
     pub const fn with_failed_requests_counted(mut self) -> Self {
         self.failed_requests_count = true;
+        self
+    }
+
+    /// The same, but input read from the prompt cache does not count.
+    #[must_use]
+    pub const fn with_cached_input_free(mut self) -> Self {
+        self.cached_input_free = true;
         self
     }
 }

@@ -132,13 +132,10 @@ impl Permit {
         }
     }
 
-    /// What of the prompt counts. Where output is charged as it streams, reading from the prompt cache does not (Anthropic,
-    /// Fireworks).
+    /// What of the prompt counts.
     fn charged_input(&self, usage: &Usage) -> u64 {
-        use buttress_call::OutputCharge::AsStreamed;
-        let told = self.limits.gate.charging();
-        let free = if told.output == AsStreamed && told.split { usage.cached_input } else { 0 };
-        usage.input.saturating_sub(free)
+        let free = self.limits.gate.charging().cached_input_free;
+        usage.input.saturating_sub(if free { usage.cached_input } else { 0 })
     }
 
     /// Where nobody ticks the clock of an attempt, a call that was made is taken to be sent.

@@ -7,7 +7,7 @@ mod support;
 
 use std::time::Duration;
 
-use buttress_call::{Failure, Kind, Limit, Limits};
+use buttress_call::{Failure, Kind, Limit, Limits, Refused};
 use buttress_limit::{Policy, Why};
 use support::{Job, MS, Rig, SECOND, Step, exceeded, requests, rig, settle, tokens, why};
 use tokio::time::{Instant, advance};
@@ -103,6 +103,26 @@ async fn a_429_for_requests_leaves_tokens_alone_where_the_headers_say_so() {
     rig.send(Job::new(100, refused(Some(SECOND))).says(limits)).await.unwrap_err();
     assert_eq!(rig.level(), 600);
     assert_eq!(rig.limits.snapshot().requests.unwrap().level, 0.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_429_that_names_its_limit_leaves_the_others_alone() {
+    let split = Policy { tokens: None, input_tokens: Some(600), output_tokens: Some(600), ..tokens() };
+    for (named, input, output) in [
+        (None, 30.0, -70.0),
+        (Some(Refused::Requests), 600.0, 600.0),
+        (Some(Refused::InputTokens), 30.0, 600.0),
+        (Some(Refused::OutputTokens), 600.0, -70.0),
+        (Some(Refused::Tokens), 30.0, -70.0),
+    ] {
+        let rig = rig(split);
+        let mut limits = Limits::default();
+        limits.refused = named;
+        rig.send(Job::new(100, refused(Some(7 * SECOND))).says(limits)).await.unwrap_err();
+        let snapshot = rig.limits.snapshot();
+        let levels = (snapshot.input_tokens.unwrap().level, snapshot.output_tokens.unwrap().level);
+        assert_eq!(levels, (input, output), "{named:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -67,6 +67,17 @@ async fn a_provider_that_counts_failed_requests_charges_their_input() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn cached_input_counts_unless_the_provider_says_that_it_does_not() {
+    let mut usage = Usage::new(100, 0);
+    usage.cached_input = 80;
+    let charging = Charging::new(OutputCharge::ReservedAndSettled);
+    for (charging, cost) in [(charging, 100), (charging.with_cached_input_free(), 20)] {
+        let rig = rig(Policy { charging: Some(charging), ..tokens() });
+        assert_eq!(cost_of(&rig, Step::Answer(Duration::ZERO, Some(usage))).await, cost);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn only_a_request_that_was_never_sent_is_given_back() {
     for (kind, left) in [
         (Kind::Connect, 60.0),

@@ -47,7 +47,7 @@ fn scale(unit: &str) -> Option<f64> {
 
 /// The wait that an error's text asks for: "try again in 4.77s", "retry after 12 seconds". Zero says nothing.
 pub(crate) fn in_message(lower_case: &str) -> Option<Duration> {
-    ["try again in ", "retry after "].iter().find_map(|phrase| {
+    ["try again in ", "retry after ", "retry in "].iter().find_map(|phrase| {
         let (_, after) = lower_case.split_once(phrase)?;
         let mut words = after.split_ascii_whitespace();
         let number = words.next()?.trim_end_matches(['.', ',', ';', ')']);
@@ -108,6 +108,7 @@ mod tests {
             ("please retry after 86400 seconds.", 86_400_000),
             ("try again in 20 seconds", 20_000),
             ("try again in 2 minutes", 120_000),
+            ("please retry in 27.5s.", 27_500),
         ] {
             assert_eq!(in_message(message), Some(Duration::from_millis(millis)), "{message}");
         }

@@ -3,6 +3,7 @@
 mod answer;
 mod anthropic;
 mod bedrock;
+mod charging;
 mod choices;
 mod classify;
 mod cohere;
@@ -27,14 +28,17 @@ mod shape;
 mod stream;
 mod tgi;
 mod usage;
+mod vendor;
 
 pub use answer::{Answer, answer};
+pub use charging::charging;
 pub use dialect::Dialect;
 pub use edit::{Edit, Edited, edit};
 pub use error::ApiError;
 pub use event::{Close, Event};
 pub use language::{EventReader, Form, Frame, Language};
-pub use limits::{charging, limits};
+pub use limits::limits;
 pub use request::RequestError;
 pub use shape::shape;
 pub use stream::Decoder;
+pub use vendor::Vendor;

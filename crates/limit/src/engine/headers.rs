@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use buttress_call::{Charging, Limit, Limits};
+use buttress_call::{Charging, Limit, Limits, Refused};
 
 use super::{Dimension, Engine, Nanos, SECOND, Ticket, nanos};
 
@@ -40,6 +40,10 @@ impl Engine {
         }
         for meter in self.meters.iter_mut().flatten() {
             let need = meter.dimension().of(&ticket.need);
+            let named = limits.and_then(|limits| limits.refused);
+            if !named.is_none_or(|refused| concerns(refused, meter.dimension())) {
+                continue;
+            }
             // An allowance that had room for the call is not the one that refused it.
             let left = limits.and_then(|limits| remaining(meter.dimension(), limits, self.charging));
             if left.is_none_or(|left| left < need) {
@@ -83,6 +87,18 @@ impl Engine {
 pub(super) fn said(dimension: Dimension, limits: &Limits, charging: Charging) -> Option<Limit> {
     let apart = charging.split || !limits.input_tokens.is_empty() || !limits.output_tokens.is_empty();
     (dimension != Dimension::Tokens || !apart).then(|| dimension.said(limits))
+}
+
+/// Whether a refusal by this name can be one of this limit. Names are the provider's: a limit of all tokens here may be
+/// the mirror of one that counts input alone there, and the other way round.
+fn concerns(refused: Refused, dimension: Dimension) -> bool {
+    match (refused, dimension) {
+        (Refused::Requests, dimension) => dimension == Dimension::Requests,
+        (Refused::InputTokens, Dimension::OutputTokens) | (Refused::OutputTokens, Dimension::InputTokens) => {
+            false
+        }
+        (_, dimension) => dimension != Dimension::Requests,
+    }
 }
 
 pub(super) fn remaining(dimension: Dimension, limits: &Limits, charging: Charging) -> Option<u64> {

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use buttress_wire::{ApiError, Decoder, Dialect, Edit, answer, edit, limits, shape};
+use buttress_wire::{ApiError, Decoder, Dialect, Edit, Vendor, answer, edit, limits, shape};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use proptest::prelude::*;
@@ -12,28 +12,33 @@ use crate::transcripts::{ALL, decode};
 const DIALECTS: [Dialect; 2] = [Dialect::OpenAi, Dialect::Anthropic];
 
 fn everything(bytes: &[u8], status: u16) {
+    let mut headers = HeaderMap::new();
+    for name in [
+        "date",
+        "retry-after",
+        "x-amzn-errortype",
+        "x-ratelimit-limit-requests",
+        "x-ratelimit-remaining-requests",
+        "x-ratelimit-reset-requests",
+        "x-ratelimit-limit",
+        "x-ratelimit-reset",
+        "anthropic-ratelimit-tokens-limit",
+        "anthropic-ratelimit-tokens-reset",
+    ] {
+        if let Ok(value) = HeaderValue::from_bytes(bytes) {
+            headers.insert(name, value);
+        }
+    }
+    for now in [SystemTime::UNIX_EPOCH, SystemTime::now()] {
+        for vendor in Vendor::ALL {
+            limits(vendor, &headers, now);
+            ApiError::from_answer(vendor, StatusCode::from_u16(status).unwrap(), &headers, bytes, now);
+        }
+    }
     for dialect in DIALECTS {
         for limit in [0, 1, 7, 1 << 20] {
             decode(Decoder::new(dialect).max_event(limit), bytes.chunks(5));
             decode(Decoder::new(dialect).max_event(limit), [bytes]);
-        }
-        let mut headers = HeaderMap::new();
-        for name in [
-            "date",
-            "retry-after",
-            "x-ratelimit-limit-requests",
-            "x-ratelimit-remaining-requests",
-            "x-ratelimit-reset-requests",
-            "anthropic-ratelimit-tokens-limit",
-            "anthropic-ratelimit-tokens-reset",
-        ] {
-            if let Ok(value) = HeaderValue::from_bytes(bytes) {
-                headers.insert(name, value);
-            }
-        }
-        for now in [SystemTime::UNIX_EPOCH, SystemTime::now()] {
-            limits(dialect, &headers, now);
-            ApiError::from_answer(dialect, StatusCode::from_u16(status).unwrap(), &headers, bytes, now);
         }
         ApiError::in_body(dialect, bytes);
         answer(dialect, bytes);
@@ -79,6 +84,14 @@ fn json() -> impl Strategy<Value = String> {
         "message",
         "code",
         "metadata",
+        "details",
+        "detail",
+        "status",
+        "violations",
+        "quotaId",
+        "retryDelay",
+        "headers",
+        "__type",
         "x_groq",
         "messages",
         "stream",

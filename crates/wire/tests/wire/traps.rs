@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use buttress_call::{Kind, OutputCharge};
-use buttress_wire::{Answer, ApiError, Decoder, Dialect, answer, charging};
+use buttress_wire::{Answer, ApiError, Decoder, Dialect, Vendor, answer, charging};
 use http::StatusCode;
 
 use crate::{
@@ -110,6 +110,26 @@ fn openai_reserves_the_output_cap_and_anthropic_does_not() {
     let anthropic = charging(Dialect::Anthropic);
     assert_eq!(anthropic.output, OutputCharge::AsStreamed);
     assert!(anthropic.split && !anthropic.failed_requests_count);
+}
+
+#[test]
+fn vendors_charge_output_in_four_ways_and_some_do_not_count_cached_input() {
+    use OutputCharge::{AsStreamed, Free, ReservedAndKept, ReservedAndSettled};
+    for (vendor, output, cached_input_free) in [
+        (Vendor::OpenAi, ReservedAndSettled, false),
+        (Vendor::Azure, ReservedAndKept, false),
+        (Vendor::Groq, ReservedAndSettled, true),
+        (Vendor::Bedrock, ReservedAndSettled, true),
+        (Vendor::Anthropic, AsStreamed, true),
+        (Vendor::Fireworks, AsStreamed, true),
+        (Vendor::Gemini, Free, false),
+        (Vendor::Mistral, AsStreamed, false),
+    ] {
+        let charging = charging(vendor);
+        assert_eq!((charging.output, charging.cached_input_free), (output, cached_input_free), "{vendor}");
+        let split = matches!(vendor, Vendor::Anthropic | Vendor::Fireworks);
+        assert_eq!(charging.split, split, "{vendor}");
+    }
 }
 
 #[test]
