@@ -68,7 +68,7 @@ struct Function<'a> {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Tokens<'a> {
+struct Spent<'a> {
     #[serde(borrow)]
     billed_units: Option<&'a RawValue>,
     tokens: Option<&'a RawValue>,
@@ -149,15 +149,15 @@ impl Delta<'_> {
 
 /// Reads a `usage`: what is billed, or else what was counted.
 fn usage(raw: Option<&RawValue>) -> Option<Usage> {
-    let tokens: Tokens<'_> = field(raw)?;
+    let spent: Spent<'_> = field(raw)?;
     let counts = |raw| -> Option<Usage> {
         let counts: Counts<'_> = field(raw)?;
         let (input, output) = (count(counts.input_tokens), count(counts.output_tokens));
         input.or(output)?;
         Some(Usage::new(input.unwrap_or(0), output.unwrap_or(0)))
     };
-    let mut sum = counts(tokens.billed_units).or_else(|| counts(tokens.tokens))?;
-    sum.cached_input = count(tokens.cached_tokens).unwrap_or(0).min(sum.input);
+    let mut sum = counts(spent.billed_units).or_else(|| counts(spent.tokens))?;
+    sum.cached_input = count(spent.cached_tokens).unwrap_or(0).min(sum.input);
     Some(sum)
 }
 

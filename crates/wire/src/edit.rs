@@ -15,7 +15,8 @@ use crate::{Dialect, RequestError, json::text};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Edit<'a> {
-    /// The model to ask for instead.
+    /// The model to ask for instead. Where the URL names it ([`Dialect::has_model_in_body`]), the body is left alone:
+    /// [`Route::with_model`](crate::Route::with_model) changes the path.
     pub model: Option<&'a str>,
     /// Whether to ask for the usage at the end of a stream, where the dialect sends it only when asked.
     pub ask_usage: bool,
@@ -59,7 +60,7 @@ pub struct Edited {
 pub fn edit(dialect: Dialect, body: &Bytes, edit: &Edit<'_>) -> Result<Edited, RequestError> {
     let fields = Fields::read(body)?;
     let mut splices = Splices { base: body.as_ptr().addr(), list: Vec::new() };
-    if let Some(model) = edit.model {
+    if let Some(model) = edit.model.filter(|_| dialect.has_model_in_body()) {
         fields.set_model(model, &mut splices);
     }
     let ask = edit.ask_usage && dialect == Dialect::OpenAi && fields.is_true("stream");

@@ -60,7 +60,6 @@ struct Top<'a> {
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-#[expect(clippy::struct_field_names, reason = "the names are the wire's")]
 struct Metrics<'a> {
     #[serde(borrow)]
     input_token_count: Option<&'a RawValue>,

@@ -98,6 +98,7 @@ struct Audio<'a> {
 
 /// What the choices of a chunk say together.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "a chunk can be any mixture of these")]
 struct Said<'a> {
     any: bool,
     content: bool,

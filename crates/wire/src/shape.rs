@@ -1,63 +1,16 @@
 //! Reading a request's body.
 
+mod request;
 mod text;
 
 use buttress_call::Shape;
-use serde::Deserialize;
-use serde_json::value::RawValue;
 
-use self::text::Text;
+use self::{request::Request, text::Text};
 use crate::{Dialect, RequestError, json};
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Request<'a> {
-    #[serde(borrow)]
-    model: Option<&'a RawValue>,
-    stream: Option<&'a RawValue>,
-    max_completion_tokens: Option<&'a RawValue>,
-    max_tokens: Option<&'a RawValue>,
-    n: Option<&'a RawValue>,
-    /// Anthropic's system prompt.
-    system: Option<&'a RawValue>,
-    messages: Option<&'a RawValue>,
-    tools: Option<&'a RawValue>,
-    /// OpenAI's tools, as they were first called.
-    functions: Option<&'a RawValue>,
-    /// Bedrock's.
-    #[serde(rename = "toolConfig")]
-    tool_config: Option<&'a RawValue>,
-    /// Legacy completions.
-    prompt: Option<&'a RawValue>,
-    /// Embeddings.
-    input: Option<&'a RawValue>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Message<'a> {
-    #[serde(borrow)]
-    role: Option<&'a RawValue>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct ToolConfig<'a> {
-    #[serde(borrow)]
-    tools: Option<&'a RawValue>,
-}
-
-impl<'a> Request<'a> {
-    /// The lists of tool definitions: by one name or another they stand in the request of every dialect.
-    fn tools(&self) -> impl Iterator<Item = &'a RawValue> {
-        let config: Option<ToolConfig<'a>> = json::field(self.tool_config);
-        let lists = [self.tools, self.functions, config.and_then(|config| config.tools)];
-        lists.into_iter().flatten().filter(|list| list.get().starts_with('[') && json::filled(Some(list)))
-    }
-}
-
-/// Reads what a request asks for.
+/// Reads what a request's body asks for. What the URL says in its place, a [`Route`](crate::Route) tells.
 ///
+/// - `model` and `stream` are the body's own. Ollama streams unless it is told not to.
 /// - `max_output` counts all choices together: `n` multiplies it, as it does what OpenAI reserves.
 /// - `tools` is whether there is a list of tool definitions with anything in it: `tools`, `functions`, or
 ///   `toolConfig.tools`, whatever the dialect. A `tool_choice` of `none` changes nothing: the provider reads them.
@@ -75,37 +28,28 @@ pub fn shape(dialect: Dialect, body: &[u8]) -> Result<Shape, RequestError> {
     let mut text = Text::default();
     let mut prefix = None;
     let mut prefix_whole = false;
-    if dialect == Dialect::Anthropic
-        && let Some(system) = request.system
-    {
+    if let Some(system) = request.system(dialect) {
         text.add(system);
         prefix = Some(text.hash);
     }
-    json::each(request.messages, |message| {
-        text.add(message);
+    json::each(request.turns(dialect), |turn| {
+        text.add(turn);
         if !prefix_whole {
             prefix = Some(text.hash);
-            prefix_whole = !is_system(message);
+            prefix_whole = !request::is_system(turn);
         }
     });
-    for other in [request.prompt, request.input].into_iter().flatten() {
+    for other in request.texts(dialect) {
         text.add(other);
     }
     let tools: u64 = request.tools().map(|list| list.get().len() as u64).sum();
-    let cap = json::count(request.max_completion_tokens).or_else(|| json::count(request.max_tokens));
-    let choices = json::count(request.n).unwrap_or(1).max(1);
 
     let mut shape = Shape::default();
-    shape.model = json::text(request.model).map(|model| model.as_ref().into());
-    shape.stream = request.stream.is_some_and(|stream| stream.get() == "true");
+    shape.model = request.model().map(|model| model.as_ref().into());
+    shape.stream = request.stream(dialect);
     shape.tools = tools > 0;
-    shape.max_output = cap.map(|cap| cap.saturating_mul(choices));
+    shape.max_output = request.cap().map(|cap| cap.saturating_mul(request.choices()));
     shape.text_bytes = text.bytes + tools;
     shape.prefix = prefix;
     Ok(shape)
-}
-
-fn is_system(message: &RawValue) -> bool {
-    let role = json::field::<Message<'_>>(Some(message)).and_then(|message| json::text(message.role));
-    matches!(role.as_deref(), Some("system" | "developer"))
 }

@@ -47,11 +47,19 @@ pub(crate) struct Framer<C> {
     max: usize,
     taken: u64,
     position: u64,
-    /// An event has begun.
-    begun: bool,
+    phase: Phase,
     event: C,
-    skipping: bool,
-    lost: bool,
+}
+
+/// Where the next byte belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Between,
+    Within,
+    /// To an event that is too long.
+    Skipping,
+    /// Nowhere: no more events can be found.
+    Lost,
 }
 
 impl<C> fmt::Debug for Framer<C> {
@@ -73,10 +81,8 @@ impl<C: Cut> Framer<C> {
             max,
             taken: 0,
             position: 0,
-            begun: false,
+            phase: Phase::Between,
             event: C::default(),
-            skipping: false,
-            lost: false,
         }
     }
 
@@ -96,20 +102,19 @@ impl<C: Cut> Framer<C> {
     /// Takes input up to the end of the next event.
     pub(crate) fn next<'a, 'i: 'a>(&'a mut self, input: &mut &'i [u8]) -> Option<Found<'a, C>> {
         self.clear_spent();
-        if self.lost {
+        if self.phase == Phase::Lost {
             self.take(input, input.len());
             return None;
         }
-        if !self.begun {
+        if self.phase == Phase::Between {
             self.take(input, C::between(input));
             self.event.begin(*input.first()?);
-            self.begun = true;
+            self.phase = Phase::Within;
         }
-        if self.skipping {
+        if self.phase == Phase::Skipping {
             let end = self.event.scan(input);
             self.take(input, end.unwrap_or(input.len()));
             return end.map(|_| {
-                self.skipping = false;
                 self.finish();
                 Found::Skipped
             });
@@ -139,7 +144,7 @@ impl<C: Cut> Framer<C> {
             end => {
                 let bytes = self.take(input, window.len());
                 self.position = self.taken;
-                self.skipping = end.is_none();
+                self.phase = Phase::Skipping;
                 if end.is_some() {
                     self.finish();
                 }
@@ -151,7 +156,6 @@ impl<C: Cut> Framer<C> {
     /// The event that the input ended in, if it has any bytes and was not too long.
     pub(crate) fn close(&mut self) -> Option<(&[u8], C)> {
         self.clear_spent();
-        self.skipping = false;
         let event = self.finish();
         self.spent = true;
         (!self.held.is_empty()).then_some((&self.held, event))
@@ -167,9 +171,8 @@ impl<C: Cut> Framer<C> {
     /// The event is over: the next byte begins another.
     fn finish(&mut self) -> C {
         self.position = self.taken;
-        self.begun = false;
         let event = std::mem::take(&mut self.event);
-        self.lost |= event.lost();
+        self.phase = if event.lost() { Phase::Lost } else { Phase::Between };
         event
     }
 

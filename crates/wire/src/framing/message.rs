@@ -37,13 +37,11 @@ impl Cut for Scan {
                 return None;
             }
         }
-        match length(&self.prelude) {
-            Some(total) => (self.seen >= total).then(|| total - before),
-            None => {
-                self.lost = true;
-                Some(PRELUDE - before)
-            }
-        }
+        let Some(total) = length(&self.prelude) else {
+            self.lost = true;
+            return Some(PRELUDE - before);
+        };
+        (self.seen >= total).then(|| total - before)
     }
 
     fn lost(&self) -> bool {
@@ -91,12 +89,11 @@ impl<'a> Message<'a> {
         let (mut headers, payload) = body.get(PRELUDE..)?.split_at_checked(headers)?;
         let (mut kind, mut name, mut message) = (None, None, None);
         while !headers.is_empty() {
-            let (key, value);
-            (key, value, headers) = header(headers)?;
-            match key {
-                b":message-type" => kind = value,
-                b":event-type" | b":exception-type" | b":error-code" => name = value,
-                b":error-message" => message = value,
+            let header = Header::read(&mut headers)?;
+            match header.name {
+                b":message-type" => kind = header.text,
+                b":event-type" | b":exception-type" | b":error-code" => name = header.text,
+                b":error-message" => message = header.text,
                 _ => {}
             }
         }
@@ -110,25 +107,30 @@ impl<'a> Message<'a> {
     }
 }
 
-/// A header's name, its value if that is a text, and what follows it.
-fn header(bytes: &[u8]) -> Option<(&[u8], Option<&[u8]>, &[u8])> {
-    let (&length, bytes) = bytes.split_first()?;
-    let (name, bytes) = bytes.split_at_checked(length.into())?;
-    let (&kind, bytes) = bytes.split_first()?;
-    let fixed = match kind {
-        0 | 1 => 0,
-        2 => 1,
-        3 => 2,
-        4 => 4,
-        5 | 8 => 8,
-        9 => 16,
-        // Bytes and text say how long they are.
-        6 | 7 => {
-            let (length, bytes) = bytes.split_first_chunk()?;
-            let (value, bytes) = bytes.split_at_checked(u16::from_be_bytes(*length).into())?;
-            return Some((name, (kind == 7).then_some(value), bytes));
-        }
-        _ => return None,
-    };
-    Some((name, None, bytes.get(fixed..)?))
+struct Header<'a> {
+    name: &'a [u8],
+    /// The value, if it is a text.
+    text: Option<&'a [u8]>,
+}
+
+impl<'a> Header<'a> {
+    /// Takes the next header from the front of `bytes`.
+    fn read(bytes: &mut &'a [u8]) -> Option<Self> {
+        let length = *bytes.split_off_first()?;
+        let name = bytes.split_off(..usize::from(length))?;
+        let kind = *bytes.split_off_first()?;
+        let length = match kind {
+            0 | 1 => 0,
+            2 => 1,
+            3 => 2,
+            4 => 4,
+            5 | 8 => 8,
+            9 => 16,
+            // Bytes and text say how long they are.
+            6 | 7 => u16::from_be_bytes(*bytes.split_off(..2)?.first_chunk()?),
+            _ => return None,
+        };
+        let value = bytes.split_off(..usize::from(length))?;
+        Some(Header { name, text: (kind == 7).then_some(value) })
+    }
 }

@@ -51,6 +51,8 @@ enum Key {
     Text,
     /// JSON that the model reads as it stands.
     Json,
+    /// A text; Ollama's is an object.
+    TextOrJson,
     /// The data of Anthropic's images and documents, text only if its type says so.
     Data,
     /// What a part is.
@@ -63,8 +65,15 @@ impl Key {
     fn of(name: &str) -> Self {
         match name {
             "content" | "source" | "text" | "thinking" | "reasoning_content" | "refusal" | "tool_calls"
-            | "function" | "function_call" | "name" | "arguments" | "title" => Key::Text,
-            "input" => Key::Json,
+            | "function" | "function_call" | "name" | "title"
+            // Responses.
+            | "output" | "summary"
+            // Gemini.
+            | "parts" | "functionCall" | "functionResponse"
+            // Bedrock.
+            | "toolUse" | "toolResult" | "reasoningContent" | "reasoningText" => Key::Text,
+            "arguments" => Key::TextOrJson,
+            "input" | "args" | "response" | "json" => Key::Json,
             "data" => Key::Data,
             "type" => Key::Type,
             _ => Key::Other,
@@ -103,6 +112,10 @@ impl<'de> Visitor<'de> for Walk<'_> {
             match Key::of(&name) {
                 Key::Text => map.next_value_seed(Walk(self.0))?,
                 Key::Json => self.0.take(map.next_value::<&RawValue>()?.get()),
+                Key::TextOrJson => {
+                    let value: &RawValue = map.next_value()?;
+                    if value.get().starts_with('{') { self.0.take(value.get()) } else { self.0.add(value) }
+                }
                 Key::Data => data = Some(map.next_value()?),
                 Key::Type => kind = Some(map.next_value()?),
                 Key::Other => {

@@ -9,6 +9,7 @@ mod errors;
 mod glance;
 mod limits;
 mod panics;
+mod routes;
 mod shapes;
 mod transcripts;
 mod traps;

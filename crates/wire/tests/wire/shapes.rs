@@ -145,6 +145,97 @@ fn the_hash_is_fnv_1a_so_that_it_is_the_same_everywhere() {
 }
 
 #[test]
+fn every_dialect_has_its_own_names_for_the_same() {
+    for (dialect, body) in [
+        (
+            Dialect::Responses,
+            r#"{"model":"m","stream":true,"instructions":"S","input":"Question","max_output_tokens":9}"#,
+        ),
+        (
+            Dialect::Responses,
+            r#"{"model":"m","stream":true,"instructions":"S","max_output_tokens":9,
+                "input":[{"role":"user","content":[{"type":"input_text","text":"Question"},
+                {"type":"input_image","image_url":"data:image/png;base64,AAAA"}]}]}"#,
+        ),
+        (
+            Dialect::Gemini,
+            r#"{"systemInstruction":{"parts":[{"text":"S"}]},"generationConfig":{"maxOutputTokens":3,"candidateCount":3},
+                "contents":[{"role":"user","parts":[{"text":"Question"},{"inlineData":{"mimeType":"image/png","data":"AAAA"}}]}]}"#,
+        ),
+        (
+            Dialect::Gemini,
+            r#"{"system_instruction":{"parts":{"text":"S"}},"generation_config":{"max_output_tokens":9},
+                "contents":[{"parts":[{"text":"Question"}]}]}"#,
+        ),
+        (
+            Dialect::Bedrock,
+            r#"{"system":[{"text":"S"}],"inferenceConfig":{"maxTokens":9},
+                "messages":[{"role":"user","content":[{"text":"Question"},{"image":{"format":"png","source":{"bytes":"AAAA"}}}]}]}"#,
+        ),
+        (
+            Dialect::BedrockInvoke,
+            r#"{"anthropic_version":"bedrock-2023-05-31","max_tokens":9,"system":"S",
+                "messages":[{"role":"user","content":"Question"}]}"#,
+        ),
+        (
+            Dialect::Cohere,
+            r#"{"model":"m","stream":true,"max_tokens":9,
+                "messages":[{"role":"system","content":"S"},{"role":"user","content":"Question"}]}"#,
+        ),
+        (
+            Dialect::Ollama,
+            r#"{"model":"m","options":{"num_predict":9},
+                "messages":[{"role":"system","content":"S"},{"role":"user","content":"Question","images":["AAAA"]}]}"#,
+        ),
+        (Dialect::Ollama, r#"{"model":"m","system":"S","prompt":"Question","options":{"num_predict":9}}"#),
+        (Dialect::Tgi, r#"{"inputs":"Question:","parameters":{"max_new_tokens":9}}"#),
+    ] {
+        let shape = shape(dialect, body.as_bytes()).unwrap();
+        assert_eq!((shape.text_bytes, shape.max_output), (9, Some(9)), "{body}");
+        let in_body =
+            !matches!(dialect, Dialect::Gemini | Dialect::Bedrock | Dialect::BedrockInvoke | Dialect::Tgi);
+        assert_eq!(shape.model.is_some(), in_body, "{body}");
+        assert_eq!(shape.stream, in_body, "{body}");
+        assert_eq!(shape.prefix.is_some(), dialect != Dialect::Tgi, "{body}");
+    }
+}
+
+#[test]
+fn ollama_streams_unless_it_is_told_not_to() {
+    let stream = |body: &str| shape(Dialect::Ollama, body.as_bytes()).unwrap().stream;
+    assert!(stream("{}") && stream(r#"{"stream":true}"#) && stream(r#"{"stream":null}"#));
+    assert!(!stream(r#"{"stream":false}"#));
+}
+
+#[test]
+fn calls_of_tools_count_in_every_dialect() {
+    for (dialect, turns) in [
+        (
+            Dialect::Responses,
+            r#""input":[{"type":"function_call","call_id":"c","name":"f","arguments":"{\"a\":1}"},
+                {"type":"function_call_output","call_id":"c","output":"42"}]"#,
+        ),
+        (
+            Dialect::Gemini,
+            r#""contents":[{"parts":[{"functionCall":{"name":"f","args":{"a":1}}}]},
+                {"parts":[{"functionResponse":{"response":42}}]}]"#,
+        ),
+        (
+            Dialect::Bedrock,
+            r#""messages":[{"content":[{"toolUse":{"toolUseId":"t","name":"f","input":{"a":1}}}]},
+                {"content":[{"toolResult":{"toolUseId":"t","content":[{"json":42}]}}]}]"#,
+        ),
+        (
+            Dialect::Ollama,
+            r#""messages":[{"tool_calls":[{"function":{"name":"f","arguments":{"a":1}}}]},{"role":"tool","content":"42"}]"#,
+        ),
+    ] {
+        let shape = shape(dialect, format!("{{{turns}}}").as_bytes()).unwrap();
+        assert_eq!(shape.text_bytes, 1 + 7 + 2, "{turns}");
+    }
+}
+
+#[test]
 fn wrong_types_are_as_if_absent() {
     let shape =
         openai(r#"{"model":["a"],"stream":"yes","max_tokens":-1,"n":"two","messages":{"a":1},"tools":null}"#);
