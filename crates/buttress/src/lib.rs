@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "config")]
+pub mod config;
 #[cfg(feature = "control")]
 pub mod control;
 #[cfg(feature = "full")]
@@ -11,6 +13,8 @@ pub mod presets;
 #[cfg(feature = "full")]
 pub mod stack;
 
+#[cfg(feature = "config")]
+pub use config::Config;
 #[cfg(feature = "full")]
 pub use handles::{Handles, TargetHandles};
 #[cfg(feature = "full")]

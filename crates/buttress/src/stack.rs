@@ -4,7 +4,7 @@
 //! Timeout(total) -> Buffer -> Hedge -> Failover [ Retry -> Limit -> Breaker -> Timeout(attempt) -> Provider -> client ]
 //! ```
 //!
-//! [`Policies`] say what each layer is told, a [`Target`] is a client with the layers of its own, and a [`Stack`] the
+//! [`Policies`](crate::Policies) say what each layer is told, a [`Target`] is a client with the layers of its own, and a [`Stack`] the
 //! whole. Each breaker is its target's gate in the failover: an open target is passed over without a call, and a good
 //! [probe](Stack::prober) closes it. Whoever wants another order composes the layers by hand: a stack does nothing that
 //! they do not.
