@@ -1,9 +1,9 @@
 //! Errors, in the shape that OpenAI's clients read.
 
-use std::{error::Error as StdError, fmt, sync::Arc};
+use std::{error::Error as StdError, fmt, sync::Arc, time::Duration};
 
 use axum::response::{IntoResponse, Response};
-use buttress::{BoxError, Error, call::Origin, provider::Said};
+use buttress::{BoxError, Error, call::Origin};
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 
@@ -94,28 +94,32 @@ fn json(status: StatusCode, body: impl Into<axum::body::Body>) -> Response {
 pub(crate) fn answer(error: BoxError) -> Response {
     let by = chain(&*error).find_map(|link| link.downcast_ref::<SaidBy>()).map(|by| by.target.clone());
     let error = unwrap(error);
-    let mut response = match in_a_200(&error) {
-        Some(body) => json(error.status(), body),
-        None if error.upstream().is_some_and(|said| said.status.is_success()) => {
-            // An event of a stream, or nothing readable: its words in the usual shape.
-            let said = chain(&error).find_map(|link| link.downcast_ref::<Said>()).map(Said::message);
-            let message = said.map_or_else(|| error.to_string(), ToOwned::to_owned);
-            json(error.status(), object(&message, error.kind().as_str(), error.code()))
-        }
-        None => return headers::name_target(error.into_response(), by.as_deref()),
+    let response = match in_a_200(&error) {
+        Some(body) => with_hint(json(error.status(), body), error.retry_after()),
+        None => error.into_response(),
     };
-    if let Some(wait) = error.retry_after() {
-        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-    }
     headers::name_target(response, by.as_deref())
 }
 
-/// The body of an error that came under status 200 as JSON.
+/// The error that came under status 200, as JSON or as an event of a stream.
 fn in_a_200(error: &Error) -> Option<Bytes> {
-    let said = error.upstream().filter(|said| said.status.is_success())?;
-    let is_object = said.body.trim_ascii_start().starts_with(b"{");
-    is_object.then(|| said.body.clone())
+    let said = &error.upstream().filter(|said| said.status.is_success())?.body;
+    let is_error = |json: &[u8]| {
+        let json: Result<serde_json::Map<_, _>, _> = serde_json::from_slice(json);
+        json.is_ok_and(|json| json.contains_key("error"))
+    };
+    let lines =
+        said.split(|byte| matches!(byte, b'\r' | b'\n')).filter_map(|line| line.strip_prefix(b"data:"));
+    let mut words = std::iter::once(&said[..]).chain(lines).map(<[u8]>::trim_ascii);
+    words.find(|words| is_error(words)).map(|words| said.slice_ref(words))
+}
+
+fn with_hint(mut response: Response, wait: Option<Duration>) -> Response {
+    if let Some(wait) = wait {
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
 }
 
 /// The workspace's error out of whatever came.
