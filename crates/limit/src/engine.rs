@@ -256,7 +256,7 @@ impl Engine {
 
     /// A call's cost in all limits' common coin.
     fn seconds_of_quota(&self, need: &Need) -> f64 {
-        let requests = self.requests.as_ref().map_or(0.0, |r| 60.0 / r.reading(self.now).per_minute as f64);
+        let requests = self.requests.as_ref().map_or(0.0, |requests| 60.0 / requests.per_minute() as f64);
         let tokens =
             self.meters.iter().flatten().map(|meter| meter.dimension().of(need) as f64 / meter.rate());
         tokens.fold(requests, f64::max)

@@ -13,13 +13,13 @@ use std::{
 use governor::{
     Quota, RateLimiter,
     clock::Clock,
-    middleware::StateInformationMiddleware,
+    middleware::NoOpMiddleware,
     state::{InMemoryState, NotKeyed},
 };
 
 use super::{Nanos, SECOND};
 
-type Limiter = RateLimiter<NotKeyed, InMemoryState, Hand, StateInformationMiddleware>;
+type Limiter = RateLimiter<NotKeyed, InMemoryState, Hand, NoOpMiddleware<governor::nanos::Nanos>>;
 
 /// A clock that shows what the engine sets it to: governor then runs on tokio's time, paused or not.
 #[derive(Clone, Debug)]
@@ -57,7 +57,7 @@ impl Gcra {
         let quota = Quota::with_period(Duration::from_nanos(interval))
             .expect("an interval of at least a nanosecond is a valid period")
             .allow_burst(burst);
-        let limiter = RateLimiter::direct_with_clock(quota, clock.clone()).with_middleware();
+        let limiter = RateLimiter::direct_with_clock(quota, clock.clone());
         Gcra { limiter, clock, per_minute, burst, interval, credits: 0, full_at: now }
     }
 
@@ -70,8 +70,8 @@ impl Gcra {
         }
         self.clock.0.store(now, Relaxed);
         match self.limiter.check() {
-            Ok(state) => {
-                self.refills(now, state.remaining_burst_capacity());
+            Ok(()) => {
+                self.counted(now, 1);
                 Ok(())
             }
             Err(until) => Err(now + until.wait_time_from(self.clock.now()).as_nanos() as u64),
@@ -91,8 +91,8 @@ impl Gcra {
         let cells = (requests - credits).min(self.counted_remaining(now));
         let Some(cells) = u32::try_from(cells).ok().and_then(NonZeroU32::new) else { return };
         self.clock.0.store(now, Relaxed);
-        if let Ok(Ok(state)) = self.limiter.check_n(cells) {
-            self.refills(now, state.remaining_burst_capacity());
+        if let Ok(Ok(())) = self.limiter.check_n(cells) {
+            self.counted(now, cells.get());
         }
     }
 
@@ -113,8 +113,10 @@ impl Gcra {
         self.full_at.saturating_sub(now).div_ceil(self.interval)
     }
 
-    fn refills(&mut self, now: Nanos, remaining: u32) {
-        self.full_at = now + u64::from(self.burst.get() - remaining) * self.interval;
+    /// Governor counted so many: the same sum as its own, which it does not show.
+    #[inline]
+    fn counted(&mut self, now: Nanos, requests: u32) {
+        self.full_at = self.full_at.max(now) + u64::from(requests) * self.interval;
     }
 
     fn counted_remaining(&self, now: Nanos) -> u64 {

@@ -74,7 +74,7 @@ impl Engine {
         if let Some(requests) = &mut self.requests
             && let Some(left) = remaining(Dimension::Requests, limits, self.charging)
         {
-            let rate = requests.reading(self.now).per_minute as f64 / 60.0;
+            let rate = requests.per_minute() as f64 / 60.0;
             requests.lower(self.now, left as f64 + stale * rate);
         }
     }

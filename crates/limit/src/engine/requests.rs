@@ -55,6 +55,14 @@ impl Requests {
         }
     }
 
+    #[inline]
+    pub(crate) fn per_minute(&self) -> u64 {
+        match self {
+            Requests::Bucket(gcra) => gcra.per_minute(),
+            Requests::Window { limit, .. } => *limit,
+        }
+    }
+
     pub(crate) fn reading(&self, now: Nanos) -> Reading {
         let (per_minute, capacity, level) = match self {
             Requests::Bucket(gcra) => (gcra.per_minute(), gcra.burst(), gcra.remaining(now) as f64),

@@ -51,7 +51,7 @@ pub(crate) struct Overhead;
 
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Options {
-    /// Run these cases alone, each with its variants or a variant alone; may be repeated
+    /// Run these cases alone: `limit`, `limit/http`, or `limit/` for the case and all of its variants; may be repeated
     #[arg(long = "case", value_name = "NAME")]
     cases: Vec<String>,
     /// Run these systems alone; may be repeated
@@ -71,7 +71,8 @@ pub(crate) struct Options {
 impl Options {
     fn ask_for(&self, subject: &Subject) -> bool {
         let Subject { case, system, .. } = subject;
-        (self.cases.is_empty() || self.cases.iter().any(|name| name == case || name == subject.base()))
+        (self.cases.is_empty()
+            || self.cases.iter().any(|name| name == case || name.strip_suffix('/') == Some(subject.base())))
             && (self.systems.is_empty() || self.systems.iter().any(|name| name == system))
     }
 
