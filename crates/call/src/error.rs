@@ -260,6 +260,43 @@ impl StdError for Error {
     }
 }
 
+impl From<BoxError> for Error {
+    /// The error itself if it is one of this type. Else one that says the same as the first along its chain, or what
+    /// [`failure`] makes of it; the whole chain is its source.
+    ///
+    /// ```
+    /// use buttress_call::{BoxError, Error, Kind};
+    ///
+    /// let refused: BoxError = std::io::Error::from(std::io::ErrorKind::ConnectionRefused).into();
+    /// assert_eq!(Error::from(refused).kind(), Kind::Connect);
+    /// ```
+    fn from(error: BoxError) -> Self {
+        let error = match error.downcast::<Error>() {
+            Ok(error) => return *error,
+            Err(error) => error,
+        };
+        let mut new = Error::new(failure(&error), Origin::Transport, error.to_string());
+        if let Some(Error { inner: said }) = find(&error) {
+            let Inner { origin, should_retry, exhausted, closed_until, usage, charging, status, .. } = **said;
+            let (code, limits) = (said.code.clone(), said.limits.clone());
+            let words = Inner {
+                code,
+                limits,
+                origin,
+                should_retry,
+                exhausted,
+                closed_until,
+                usage,
+                charging,
+                status,
+                ..*new.inner
+            };
+            new.inner = Box::new(words);
+        }
+        new.with_source(error)
+    }
+}
+
 /// The first [`Error`] along the chain of sources.
 pub fn find(error: &BoxError) -> Option<&Error> {
     find_in(&**error)
@@ -330,6 +367,28 @@ mod tests {
         let error: BoxError = Box::new(Wrapper(Box::new(Wrapper(Box::new(deep)))));
         assert_eq!(find(&error).map(Error::kind), Some(Kind::Quota));
         assert_eq!(failure(&error), Failure::new(Kind::Quota));
+    }
+
+    #[test]
+    fn any_error_becomes_one_that_says_the_same() {
+        let answer = Upstream::new(StatusCode::PAYMENT_REQUIRED, HeaderMap::new(), Bytes::from_static(b"{}"));
+        let said = || {
+            let failure = Failure::new(Kind::Quota).with_retry_after(Some(Duration::from_secs(3)));
+            Error::new(failure, Origin::Upstream, "no money").with_code(Some("billing")).with_exhausted()
+        };
+        let own = Error::from(BoxError::from(said()));
+        assert_eq!((own.code(), own.to_string().as_str()), (Some("billing"), "no money"));
+
+        let wrapped = Error::from(BoxError::from(Wrapper(said().with_upstream(answer).into())));
+        assert_eq!((wrapped.failure(), wrapped.origin()), (said().failure(), Origin::Upstream));
+        assert_eq!((wrapped.code(), wrapped.is_exhausted()), (Some("billing"), true));
+        assert_eq!(wrapped.status(), StatusCode::PAYMENT_REQUIRED);
+        assert_eq!(wrapped.upstream().map(|answer| &*answer.body), Some(&b"{}"[..]));
+        assert_eq!(wrapped.to_string(), "wrapped");
+
+        let unknown = Error::from(BoxError::from("what?"));
+        assert_eq!((unknown.kind(), unknown.origin()), (Kind::Broken, Origin::Transport));
+        assert!(unknown.source().is_some());
     }
 
     #[test]
