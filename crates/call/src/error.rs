@@ -277,21 +277,16 @@ impl From<BoxError> for Error {
         };
         let mut new = Error::new(failure(&error), Origin::Transport, error.to_string());
         if let Some(Error { inner: said }) = find(&error) {
-            let Inner { origin, should_retry, exhausted, closed_until, usage, charging, status, .. } = **said;
-            let (code, limits) = (said.code.clone(), said.limits.clone());
-            let words = Inner {
-                code,
-                limits,
-                origin,
-                should_retry,
-                exhausted,
-                closed_until,
-                usage,
-                charging,
-                status,
-                ..*new.inner
-            };
-            new.inner = Box::new(words);
+            let words = &mut *new.inner;
+            words.origin = said.origin;
+            words.code.clone_from(&said.code);
+            words.should_retry = said.should_retry;
+            words.exhausted = said.exhausted;
+            words.closed_until = said.closed_until;
+            words.usage = said.usage;
+            words.limits.clone_from(&said.limits);
+            words.charging = said.charging;
+            words.status = said.status;
         }
         new.with_source(error)
     }
