@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     breaker::BreakerHandle, failover::FailoverHandle, hedge::HedgeHandle, limit::LimitHandle,
-    retry::RetryBudget,
+    retry::RetryBudget, telemetry::Telemetry,
 };
 
 /// The handles of a stack's layers. Cheap to clone, independent of the services' types.
@@ -16,6 +16,8 @@ pub struct Handles {
     pub failover: Option<FailoverHandle>,
     /// The hedge's delay and counts.
     pub hedge: Option<HedgeHandle>,
+    /// The record of calls and attempts.
+    pub telemetry: Option<Telemetry>,
     /// What each target has of its own, in the order in which they were declared.
     pub targets: Vec<TargetHandles>,
 }

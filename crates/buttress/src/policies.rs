@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::{breaker, hedge, limit, provider::Commit, retry::Retries, timeout::Timeouts};
+use crate::{
+    breaker, hedge, limit, provider::Commit, retry::Retries, telemetry::Telemetry, timeout::Timeouts,
+};
 
 /// The numbers of every layer of a stack, in the layers' own words. A plain value: change what you need, keep the rest.
 ///
@@ -44,6 +46,10 @@ pub struct Policies {
     /// The largest request body, in bytes; a larger one is refused with 413. Default: 32 MiB, the most that a big
     /// provider takes.
     pub max_request: usize,
+    /// Where calls and attempts are written down. Default: a new record.
+    ///
+    /// Clones of a value have the same one, and so have all targets and stacks that are made of it.
+    pub telemetry: Telemetry,
 }
 
 impl Default for Policies {
@@ -59,6 +65,7 @@ impl Default for Policies {
             commit_streams: Commit::STREAM,
             commit_whole: Commit::WHOLE,
             max_request: 32 << 20,
+            telemetry: Telemetry::default(),
         }
     }
 }

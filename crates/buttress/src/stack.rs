@@ -1,7 +1,8 @@
 //! All layers, in the order that works, around named targets.
 //!
 //! ```text
-//! Timeout(total) -> Buffer -> Hedge -> Failover [ Retry -> Limit -> Breaker -> Timeout(attempt) -> Provider -> client ]
+//! Telemetry(call) -> Timeout(total) -> Buffer -> Hedge -> Failover
+//!     [ Retry -> Limit -> Breaker -> Telemetry(attempt) -> Timeout(attempt) -> Provider -> client ]
 //! ```
 //!
 //! [`Policies`](crate::Policies) say what each layer is told, a [`Target`] is a client with the layers of its own, and a [`Stack`] the

@@ -430,6 +430,21 @@ async fn the_strategy_chooses_among_the_targets() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_price_is_what_the_tokens_cost() {
+    let config = Config::from_toml(&format!("{ONE}\nprice = {{ input = 100.0, output = 1000.0 }}")).unwrap();
+    let stack = over(&config, &[&sim("a")]);
+    call(&stack, true).await.unwrap();
+    let spent = stack.handles().telemetry.as_ref().unwrap().snapshot().total;
+    let (input, output) = (spent.tokens.billed.input, spent.tokens.billed.output);
+    assert_eq!((input, output), (4, 4));
+    assert!((spent.cost.billed.units() - (4.0 * 100.0 + 4.0 * 1000.0) / 1e6).abs() < 1e-9);
+    assert!(
+        refused("[targets.a]\nprice = { input = -1, output = 1 }")
+            .contains("price.input = -1: must be a finite")
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_target_declares_keeps_from_it_what_it_cannot_serve() {
     for lack in ["context_window = 1", "no_streaming = true", "serves = [\"other\"]", "tier = 1"] {
         let text = TWO.replace("[targets.b]", &format!("{lack}\n[targets.b]"));

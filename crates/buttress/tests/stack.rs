@@ -246,6 +246,25 @@ async fn a_dropped_call_is_given_up_at_the_provider() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_happens_is_written_down_for_the_call_and_for_each_attempt() {
+    let [a, b] = [broken("a", Fault::Status(500)), sim("b")];
+    let policies = presets::interactive();
+    let stack = pair(&policies, [&a, &b]);
+    call(&stack, true).await.unwrap();
+    let seen = stack.handles().telemetry.as_ref().unwrap().snapshot();
+    assert_eq!((seen.calls.started, seen.calls.ok), (1, 1));
+    let attempts =
+        |name: &str| seen.targets.iter().find(|target| &*target.name == name).unwrap().work.attempts;
+    assert_eq!((attempts("a").first, attempts("a").retries, attempts("a").failed), (1, 1, 2));
+    assert_eq!((attempts("b").failovers, attempts("b").ok), (1, 1));
+    assert!(seen.total.tokens.useful.output > 0);
+    // The record is the policies' own, whatever was made of them.
+    call(&alone(&policies, &b), true).await.unwrap();
+    assert_eq!(policies.telemetry.snapshot().calls.ok, 2);
+    assert_eq!(presets::interactive().telemetry.snapshot().calls.ok, 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_request_over_the_limit_is_refused_before_anything_is_sent() {
     let sim = sim("any");
     let policies = Policies { max_request: 10, ..presets::interactive() };

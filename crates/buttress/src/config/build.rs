@@ -29,6 +29,8 @@ impl Config {
         let policies = self.policies();
         let order = self.order()?;
         self.one_dialect(&order)?;
+        let prices = order.iter().filter_map(|(name, target)| Some(target.price?.of_target(name)));
+        policies.telemetry.set_prices(&prices.collect::<Vec<_>>())?;
         let mut targets = Vec::with_capacity(order.len());
         for (position, (name, target)) in order.iter().enumerate() {
             // What waits is better off elsewhere, and at the last one there is no elsewhere.

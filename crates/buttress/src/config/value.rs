@@ -29,6 +29,14 @@ pub(super) fn part(number: f64) -> Result<f64, String> {
     }
 }
 
+fn not_negative(number: f64) -> Result<f64, String> {
+    if number.is_finite() && number >= 0.0 {
+        Ok(number)
+    } else {
+        Err(format!("= {number}: must be a finite number of zero or more"))
+    }
+}
+
 pub(super) fn above_zero<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     checked(deserializer, seconds)
 }
@@ -41,6 +49,14 @@ pub(super) fn some_above_zero<'de, D: Deserializer<'de>>(
 
 pub(super) fn share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     checked(deserializer, part)
+}
+
+pub(super) fn amount<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    checked(deserializer, not_negative)
+}
+
+pub(super) fn some_amount<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    amount(deserializer).map(Some)
 }
 
 fn checked<'de, D, T, E>(deserializer: D, check: fn(f64) -> Result<T, E>) -> Result<T, D::Error>

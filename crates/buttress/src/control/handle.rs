@@ -90,13 +90,16 @@ impl Control {
         self.shared.register(|registry| registry.telemetry = Some(telemetry));
     }
 
-    /// Registers a route and all its targets, in place of what had these names before.
+    /// Registers a route and all its targets, in place of what had these names before, and their telemetry, if there is one.
     pub fn insert(&self, route: impl Into<Arc<str>>, handles: &Handles) {
         let name = route.into();
         let route = Route::new(name.clone());
         let route = route.with_failover(handles.failover.clone()).with_hedge(handles.hedge.clone());
         self.shared.register(|registry| {
             *registry.route(&name) = route;
+            if let Some(telemetry) = &handles.telemetry {
+                registry.telemetry = Some(telemetry.clone());
+            }
             for handles in &handles.targets {
                 *registry.target(&handles.name) = Target::new(handles.clone());
             }

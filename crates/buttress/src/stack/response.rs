@@ -3,21 +3,19 @@
 use std::{
     fmt,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
-use buttress_call::{BoxError, Http};
+use buttress_call::BoxError;
 use bytes::Bytes;
-use http::Response;
+use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
 use pin_project_lite::pin_project;
+use tower::Service;
 
-use super::service::Inner;
-use crate::{
-    provider::BufferFuture,
-    timeout::{self, TimeoutBody},
-};
+use super::service::Layers;
+use crate::timeout::TimeoutBody;
 
 pin_project! {
     /// The body of a stack's answers: the provider's bytes as they came, and an error at the end if the answer broke.
@@ -63,14 +61,19 @@ pin_project! {
     pub struct ResponseFuture<B>
     where
         B: Body,
+        B::Error: Into<BoxError>,
     {
         #[pin]
-        future: timeout::ResponseFuture<BufferFuture<Inner, B>, Http>,
+        future: <Layers as Service<Request<B>>>::Future,
     }
 }
 
-impl<B: Body> ResponseFuture<B> {
-    pub(super) fn new(future: timeout::ResponseFuture<BufferFuture<Inner, B>, Http>) -> Self {
+impl<B> ResponseFuture<B>
+where
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    pub(super) fn new(future: <Layers as Service<Request<B>>>::Future) -> Self {
         ResponseFuture { future }
     }
 }
@@ -83,12 +86,16 @@ where
     type Output = Result<Response<ResponseBody>, BoxError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let response = std::task::ready!(self.project().future.poll(cx))?;
+        let response = ready!(self.project().future.poll(cx))?;
         Poll::Ready(Ok(response.map(|body| ResponseBody { body })))
     }
 }
 
-impl<B: Body> fmt::Debug for ResponseFuture<B> {
+impl<B> fmt::Debug for ResponseFuture<B>
+where
+    B: Body,
+    B::Error: Into<BoxError>,
+{
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }

@@ -19,11 +19,13 @@ use crate::{
     failover::{Failover, InvalidTargets, Prober},
     hedge::{Hedge, HedgeLayer, Streams},
     provider::{BufferLayer, Buffered},
+    telemetry::Recorded,
     timeout::{Timeout, TimeoutLayer, Timeouts},
 };
 
-/// What stands inside of the buffer. The hedge may be missing.
-pub(super) type Inner = Either<Hedge<Failover<TargetService>, Http, Streams>, Failover<TargetService>>;
+/// All layers. The hedge may be missing.
+pub(super) type Layers = Recorded<Timeout<Buffered<Inner>, Http>, Http>;
+type Inner = Either<Hedge<Failover<TargetService>, Http, Streams>, Failover<TargetService>>;
 
 /// A client of one or several targets, with every layer in its place: a `tower::Service` from an `http::Request` with
 /// any body to an `http::Response`.
@@ -66,7 +68,7 @@ pub(super) type Inner = Either<Hedge<Failover<TargetService>, Http, Streams>, Fa
 #[derive(Clone)]
 #[must_use = "a service does nothing until it is called"]
 pub struct Stack {
-    service: Timeout<Buffered<Inner>, Http>,
+    service: Layers,
     failover: Failover<TargetService>,
     targets: Vec<Target>,
     handles: Handles,
@@ -83,6 +85,7 @@ impl Stack {
         let handles = Handles {
             failover: Some(failover.handle()),
             hedge: hedge.as_ref().map(HedgeLayer::handle),
+            telemetry: Some(policies.telemetry.clone()),
             targets: targets.iter().map(|target| target.handles().clone()).collect(),
         };
         let inner = match hedge {
@@ -91,6 +94,7 @@ impl Stack {
         };
         let total = Timeouts { total: policies.total, first_content: None, idle: None, answer: None };
         let service = ServiceBuilder::new()
+            .layer(policies.telemetry.call())
             .layer(TimeoutLayer::new(total)?)
             .layer(BufferLayer::default().limit(policies.max_request))
             .service(inner);

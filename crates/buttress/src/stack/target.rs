@@ -26,7 +26,7 @@ pub type TargetService =
 
 /// A target of a [`Stack`](super::Stack): a client, the layers of its own around it, and what is declared of it.
 ///
-/// From the outside in: retry, limiter, breaker, the time-outs of an attempt, the provider. The limiter and the breaker
+/// From the outside in: retry, limiter, breaker, telemetry, the time-outs of an attempt, the provider. The limiter and the breaker
 /// are there if the [`Policies`] have one. Answers say whose they are ([`AnsweredBy`](failover::AnsweredBy)).
 ///
 /// A clone is the same target: the same circuit, the same limits, the same budget. So one target may stand in several
@@ -112,6 +112,8 @@ impl Target {
             .layer(RetryLayer::new(retry))
             .option_layer(limit)
             .option_layer(breaker)
+            // Outside of the time-outs: a silent provider is a failed attempt, not a cancelled one.
+            .layer(policies.telemetry.attempt(name.clone()))
             .layer(attempt)
             .layer(provider)
             .service(client);
