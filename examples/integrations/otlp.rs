@@ -49,7 +49,7 @@ async fn main() -> Result<(), BoxError> {
     let [down, up] = [Sim::new("down", Model::new(Wire::OpenAi))?, Sim::new("up", Model::new(Wire::OpenAi))?];
     down.inject(Rule::always(Fault::ErrorEvent { after: 0 }))?;
     let telemetry = Telemetry::new(Settings::default())?;
-    let policies = Policies { telemetry: Some(telemetry.clone()), ..presets::interactive() };
+    let policies = Policies { telemetry: telemetry.clone(), ..presets::interactive() };
     let targets = [&down, &up].map(|sim| {
         let provider = Provider::compatible(sim.name(), "http://llm.test").api_key("sk-test");
         Target::new(sim.name(), provider, sim.service(), &policies)
@@ -67,7 +67,7 @@ async fn main() -> Result<(), BoxError> {
     if elsewhere.is_none() {
         let spans: Vec<Span> = received.try_iter().collect();
         spans.iter().for_each(print);
-        assert_eq!(spans.len() as u64, 1 + telemetry.snapshot().attempts.started());
+        assert_eq!(spans.len() as u64, 1 + telemetry.snapshot().total.attempts.started());
     }
     Ok(())
 }
