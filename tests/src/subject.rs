@@ -11,6 +11,7 @@ mod provider;
 mod retry;
 mod ringing;
 mod stack;
+mod telemetry;
 mod timeout;
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -47,6 +48,9 @@ pub fn all() -> Vec<Subject> {
         failover::typed(),
         provider::subject(),
         buffer::subject(),
+        telemetry::call(),
+        telemetry::attempt(),
+        telemetry::typed(),
         stack::subject(),
     ]
 }

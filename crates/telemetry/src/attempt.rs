@@ -113,7 +113,8 @@ impl AttemptGuard {
         // Where nobody marks the send, an attempt that was made is taken to be sent.
         let sent = progress.is_none_or(|progress| progress.sent_at().is_some());
         let model = self.shape.as_ref().and_then(|shape| shape.model.as_ref());
-        let post = |fate| self.recorder.attempt_ended(self.target, model, &end, usage, sent, fate);
+        let post =
+            |fate| self.recorder.attempt_ended(self.target, (self.operation, model), &end, usage, sent, fate);
         let good = self.answered && outcome.failure().is_none();
         let (bill, fate) = if let Some((record, number)) = &self.call {
             record.attempt_ended(*number, good, post)
@@ -129,7 +130,7 @@ impl AttemptGuard {
             model.map(|model| &**model),
             self.cause,
         );
-        meter::attempt_ended(self.operation, self.cause, &end, usage.as_ref(), progress, &bill.labels);
+        meter::attempt_ended(self.cause, &end, usage.as_ref(), progress, &bill.labels);
         bill.tell(fate);
     }
 }

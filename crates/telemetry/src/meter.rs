@@ -1,9 +1,9 @@
 //! What is told to the `metrics` facade.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use buttress_call::{Cause, Note, Progress, Usage};
-use metrics::{Label, SharedString, Unit, counter, gauge, histogram};
+use buttress_call::{Cause, Note, Outcome, Progress, Usage};
+use metrics::{Key, Label, Level, Metadata, SharedString, Unit, counter, gauge, histogram};
 
 use crate::{
     Amount, Change, names,
@@ -11,30 +11,118 @@ use crate::{
     span::{cause_name, kind_name, outcome_name},
 };
 
-/// The names that an attempt's series have in common.
-#[derive(Clone, Debug)]
-pub(crate) struct Labels {
+/// The keys of an attempt's series, which every attempt of this target, model and operation shares: a key costs
+/// allocations, and who is installed as recorder is asked each time.
+#[derive(Debug)]
+pub(crate) struct Keys {
+    operation: &'static str,
     target: Arc<str>,
     provider: Arc<str>,
     model: Arc<str>,
+    duration: Key,
+    first_chunk: Key,
+    per_chunk: Key,
+    /// Input and output.
+    usage: [Key; 2],
+    /// Input and output.
+    useful: [Key; 2],
+    useful_cost: Key,
+    ended_well: Key,
 }
 
-impl Labels {
-    /// The names of target, provider and model.
-    pub(crate) fn of(names: impl FnOnce() -> [Arc<str>; 3]) -> Self {
+pub(crate) type Labels = Arc<Keys>;
+
+/// The keys that were needed so far: as many as a target has models with a name, for each operation.
+#[derive(Debug, Default)]
+pub(crate) struct Cache {
+    keys: HashMap<(Arc<str>, &'static str), Labels>,
+}
+
+impl Cache {
+    /// Of these names of target, provider and model.
+    pub(crate) fn labels(
+        &mut self,
+        operation: &'static str,
+        names: impl FnOnce() -> [Arc<str>; 3],
+    ) -> Labels {
         let [target, provider, model] = names();
-        Labels { target, provider, model }
+        let keys = self.keys.entry((model.clone(), operation));
+        keys.or_insert_with(|| Keys::new(operation, target, provider, model).into()).clone()
+    }
+}
+
+impl Keys {
+    fn new(operation: &'static str, target: Arc<str>, provider: Arc<str>, model: Arc<str>) -> Self {
+        let empty = || Key::from_static_name("");
+        let mut keys = Keys {
+            operation,
+            target,
+            provider,
+            model,
+            duration: empty(),
+            first_chunk: empty(),
+            per_chunk: empty(),
+            usage: [empty(), empty()],
+            useful: [empty(), empty()],
+            useful_cost: empty(),
+            ended_well: empty(),
+        };
+        keys.duration = Key::from_parts(names::OPERATION_DURATION, keys.operation(None));
+        keys.first_chunk = Key::from_parts(names::TIME_TO_FIRST_CHUNK, keys.operation(None));
+        keys.per_chunk = Key::from_parts(names::TIME_PER_OUTPUT_CHUNK, keys.operation(None));
+        keys.usage = TOKEN_TYPES.map(|name| {
+            let mut labels = keys.operation(None);
+            labels.push(Label::from_static_parts(names::TOKEN_TYPE, name));
+            Key::from_parts(names::TOKEN_USAGE, labels)
+        });
+        keys.useful = TOKEN_TYPES.map(|name| keys.tokens(USEFUL, name));
+        keys.useful_cost = Key::from_parts(names::COST, keys.spent_for(USEFUL));
+        keys.ended_well = keys.ended(Cause::First, "ok", None);
+        keys
     }
 
-    fn vec(&self, operation: &'static str, outcome: Option<&'static str>) -> Vec<Label> {
-        let mut labels = Vec::with_capacity(6);
-        labels.push(Label::from_static_parts(names::OPERATION, operation));
+    fn operation(&self, kind: Option<&'static str>) -> Vec<Label> {
+        let mut labels = Vec::with_capacity(7);
+        labels.push(Label::from_static_parts(names::OPERATION, self.operation));
         labels.push(Label::new(names::PROVIDER, self.provider.clone()));
         labels.push(Label::new(names::MODEL, self.model.clone()));
         labels.push(Label::new(names::TARGET, self.target.clone()));
-        labels.extend(outcome.map(|kind| Label::from_static_parts(names::ERROR_TYPE, kind)));
+        labels.extend(kind.map(|kind| Label::from_static_parts(names::ERROR_TYPE, kind)));
         labels
     }
+
+    fn ended(&self, cause: Cause, outcome: &'static str, kind: Option<&'static str>) -> Key {
+        let mut labels = self.operation(kind);
+        labels.push(Label::from_static_parts(names::CAUSE, cause_name(cause)));
+        labels.push(Label::from_static_parts(names::OUTCOME, outcome));
+        Key::from_parts(names::ATTEMPTS_ENDED, labels)
+    }
+
+    fn spent_for(&self, spent_for: &'static str) -> Vec<Label> {
+        let target = Label::new(names::TARGET, self.target.clone());
+        let model = Label::new(names::MODEL, self.model.clone());
+        vec![target, model, Label::from_static_parts(names::USE, spent_for)]
+    }
+
+    fn tokens(&self, spent_for: &'static str, name: &'static str) -> Key {
+        let mut labels = self.spent_for(spent_for);
+        labels.push(Label::from_static_parts(names::TOKEN_TYPE, name));
+        Key::from_parts(names::TOKENS, labels)
+    }
+}
+
+const USEFUL: &str = "useful";
+const WASTED: &str = "wasted";
+const TOKEN_TYPES: [&str; 2] = ["input", "output"];
+
+static METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, Some(module_path!()));
+
+fn count(key: &Key, more: u64) {
+    metrics::with_recorder(|recorder| recorder.register_counter(key, &METADATA).increment(more));
+}
+
+fn sample(key: &Key, value: impl metrics::IntoF64) {
+    metrics::with_recorder(|recorder| recorder.register_histogram(key, &METADATA).record(value));
 }
 
 macro_rules! described {
@@ -67,25 +155,69 @@ described! {
     describe_gauge STATE Count "1 for the state that something is in, 0 for those it has been in."
 }
 
+/// The keys of calls that end well, by operation.
+struct CallKeys {
+    ended: Key,
+    duration: Key,
+    first_content: Key,
+}
+
+macro_rules! call_keys {
+    ($($operation:literal)*) => {
+        fn call_keys(operation: &str) -> Option<&'static CallKeys> {
+            match operation {
+                $($operation => {
+                    static LABELS: [Label; 2] = [
+                        Label::from_static_parts(names::OPERATION, $operation),
+                        Label::from_static_parts(names::OUTCOME, "ok"),
+                    ];
+                    static KEYS: CallKeys = CallKeys {
+                        ended: Key::from_static_parts(names::CALLS_ENDED, &LABELS),
+                        duration: Key::from_static_parts(names::CALL_DURATION, &LABELS),
+                        first_content: Key::from_static_parts(names::CALL_FIRST_CONTENT, &LABELS),
+                    };
+                    Some(&KEYS)
+                })*
+                _ => None,
+            }
+        }
+    };
+}
+
+call_keys!("chat" "embeddings" "text_completion" "generate_content");
+
+static RUNNING: Key = Key::from_static_name(names::CALLS_RUNNING);
+
+fn running(change: impl FnOnce(metrics::Gauge)) {
+    metrics::with_recorder(|recorder| change(recorder.register_gauge(&RUNNING, &METADATA)));
+}
+
 pub(crate) fn call_began() {
-    gauge!(names::CALLS_RUNNING).increment(1.0);
+    running(|gauge| gauge.increment(1.0));
 }
 
 pub(crate) fn call_ended(operation: &'static str, end: &End, exhausted: bool) {
-    gauge!(names::CALLS_RUNNING).decrement(1.0);
-    let kind = kind_name(end.outcome).map(|kind| Label::from_static_parts(names::ERROR_TYPE, kind));
+    running(|gauge| gauge.decrement(1.0));
+    if let (Outcome::Success, Some(keys)) = (end.outcome, call_keys(operation)) {
+        count(&keys.ended, 1);
+        sample(&keys.duration, end.duration);
+        if let Some(time) = end.first_content {
+            sample(&keys.first_content, time);
+        }
+        return;
+    }
     let labels = || {
-        let mut labels = Vec::with_capacity(3);
-        labels.push(Label::from_static_parts(names::OPERATION, operation));
-        labels.push(Label::from_static_parts(names::OUTCOME, outcome_name(end.outcome)));
-        labels.extend(kind.clone());
+        let mut labels = vec![
+            Label::from_static_parts(names::OPERATION, operation),
+            Label::from_static_parts(names::OUTCOME, outcome_name(end.outcome)),
+        ];
+        labels.extend(kind_name(end.outcome).map(|kind| Label::from_static_parts(names::ERROR_TYPE, kind)));
         labels
     };
     counter!(names::CALLS_ENDED, labels()).increment(1);
     histogram!(names::CALL_DURATION, labels()).record(end.duration);
     if let Some(time) = end.first_content {
-        histogram!(names::CALL_FIRST_CONTENT, vec![Label::from_static_parts(names::OPERATION, operation)])
-            .record(time);
+        histogram!(names::CALL_FIRST_CONTENT, labels()).record(time);
     }
     if exhausted {
         counter!(names::EXHAUSTED).increment(1);
@@ -93,34 +225,34 @@ pub(crate) fn call_ended(operation: &'static str, end: &End, exhausted: bool) {
 }
 
 pub(crate) fn attempt_ended(
-    operation: &'static str,
     cause: Cause,
     end: &End,
     usage: Option<&Usage>,
     progress: Option<&Progress>,
-    labels: &Labels,
+    keys: &Labels,
 ) {
     let kind = kind_name(end.outcome);
-    histogram!(names::OPERATION_DURATION, labels.vec(operation, kind)).record(end.duration);
-    let mut more = labels.vec(operation, kind);
-    more.push(Label::from_static_parts(names::CAUSE, cause_name(cause)));
-    more.push(Label::from_static_parts(names::OUTCOME, outcome_name(end.outcome)));
-    counter!(names::ATTEMPTS_ENDED, more).increment(1);
+    if kind.is_none() {
+        sample(&keys.duration, end.duration);
+    } else {
+        histogram!(names::OPERATION_DURATION, keys.operation(kind)).record(end.duration);
+    }
+    if cause == Cause::First && end.outcome.is_success() {
+        count(&keys.ended_well, 1);
+    } else {
+        count(&keys.ended(cause, outcome_name(end.outcome), kind), 1);
+    }
     if let Some(time) = end.first_content {
-        histogram!(names::TIME_TO_FIRST_CHUNK, labels.vec(operation, None)).record(time);
+        sample(&keys.first_chunk, time);
     }
     if let Some(time) = progress.and_then(per_chunk) {
-        histogram!(names::TIME_PER_OUTPUT_CHUNK, labels.vec(operation, None)).record(time);
+        sample(&keys.per_chunk, time);
     }
-    for (name, tokens) in types(usage) {
-        let mut labels = labels.vec(operation, None);
-        labels.push(Label::from_static_parts(names::TOKEN_TYPE, name));
-        histogram!(names::TOKEN_USAGE, labels).record(tokens as f64);
+    if let Some(usage) = usage {
+        let [input, output] = &keys.usage;
+        sample(input, usage.input as f64);
+        sample(output, usage.output as f64);
     }
-}
-
-fn types(usage: Option<&Usage>) -> impl Iterator<Item = (&'static str, u64)> {
-    usage.into_iter().flat_map(|usage| [("input", usage.input), ("output", usage.output)])
 }
 
 /// The mean time between content events: it takes two.
@@ -131,25 +263,26 @@ fn per_chunk(progress: &Progress) -> Option<Duration> {
 }
 
 /// What it was spent for is known by now.
-pub(crate) fn spent(labels: &Labels, usage: &Usage, cost: Amount, fate: Fate) {
-    let spent_for = match fate {
-        Fate::Useful => "useful",
-        Fate::Wasted => "wasted",
-        Fate::Undecided => return,
-    };
-    let Labels { target, model, .. } = labels;
-    let labels = || {
-        let target = Label::new(names::TARGET, target.clone());
-        let model = Label::new(names::MODEL, model.clone());
-        vec![target, model, Label::from_static_parts(names::USE, spent_for)]
-    };
-    for (name, tokens) in types(Some(usage)).filter(|(_, tokens)| *tokens > 0) {
-        let mut labels = labels();
-        labels.push(Label::from_static_parts(names::TOKEN_TYPE, name));
-        counter!(names::TOKENS, labels).increment(tokens);
-    }
-    if cost.billionths() > 0 {
-        counter!(names::COST, labels()).increment(cost.billionths());
+pub(crate) fn spent(keys: &Labels, usage: &Usage, cost: Amount, fate: Fate) {
+    let tokens = [usage.input, usage.output];
+    match fate {
+        Fate::Undecided => {}
+        Fate::Useful => {
+            for (key, tokens) in keys.useful.iter().zip(tokens).filter(|(_, tokens)| *tokens > 0) {
+                count(key, tokens);
+            }
+            if cost.billionths() > 0 {
+                count(&keys.useful_cost, cost.billionths());
+            }
+        }
+        Fate::Wasted => {
+            for (name, tokens) in TOKEN_TYPES.into_iter().zip(tokens).filter(|(_, tokens)| *tokens > 0) {
+                count(&keys.tokens(WASTED, name), tokens);
+            }
+            if cost.billionths() > 0 {
+                counter!(names::COST, keys.spent_for(WASTED)).increment(cost.billionths());
+            }
+        }
     }
 }
 
@@ -183,7 +316,7 @@ pub(crate) fn changed(Change { name, from, to, .. }: &Change) {
         counter!(names::TRANSITIONS, vec![named(), from, to]).increment(1);
     }
     for (state, value) in [(from, 0.0), (to, 1.0)] {
-        gauge!(names::STATE, vec![named(), Label::from_static_parts("state", state)]).set(value);
+        gauge!(names::STATE, vec![named(), Label::from_static_parts(names::IN_STATE, state)]).set(value);
     }
 }
 

@@ -101,6 +101,8 @@ pub const USE: &str = "buttress.use";
 pub const LAYER: &str = "buttress.layer";
 /// Label: the name that a layer was given, mostly the target's.
 pub const NAME: &str = "buttress.name";
+/// Label: one of the states that something can be in.
+pub const IN_STATE: &str = "buttress.state";
 /// Label: where a change came from.
 pub const FROM: &str = "buttress.from";
 /// Label: where it led to.

@@ -15,7 +15,7 @@ use crate::{
     Amount, InvalidSettings, Settings, Snapshot, Target, What, Work,
     call::CallRecord,
     events::Events,
-    meter::{self, Labels},
+    meter::{self, Cache, Labels},
     models::Models,
     price::Prices,
     snapshot::{Calls, success_rate},
@@ -51,6 +51,7 @@ struct Entry {
     work: Work,
     duration: Window,
     first_content: Window,
+    cache: Cache,
 }
 
 /// More names than any fleet has; targets beyond share the last entry.
@@ -122,14 +123,18 @@ impl Recorder {
         let now = Instant::now();
         let mut state = self.lock();
         if let Some(place) = state.place(name) {
-            state.targets[place].provider = provider.clone();
+            let entry = &mut state.targets[place];
+            if entry.provider != *provider {
+                (entry.provider, entry.cache) = (provider.clone(), Cache::default());
+            }
             return place;
         }
         if state.targets.len() < MAX_TARGETS {
             let window = || Window::new(self.window, now);
             let (name, provider) = (name.clone(), provider.clone());
-            let work = Work::default();
-            state.targets.push(Entry { name, provider, work, duration: window(), first_content: window() });
+            let (work, cache) = (Work::default(), Cache::default());
+            let (duration, first_content) = (window(), window());
+            state.targets.push(Entry { name, provider, work, duration, first_content, cache });
         }
         state.targets.len() - 1
     }
@@ -191,7 +196,7 @@ impl Recorder {
     pub(crate) fn attempt_ended(
         &self,
         target: usize,
-        model: Option<&Arc<str>>,
+        (operation, model): (&'static str, Option<&Arc<str>>),
         end: &End,
         usage: Option<Usage>,
         sent: bool,
@@ -219,7 +224,7 @@ impl Recorder {
         let cost = usage.as_ref().map(|usage| state.prices.amount(&entry.name, model, usage));
         work.unmetered += u64::from(usage.is_none() && sent && may_cost(end.outcome));
         work.unpriced += u64::from(cost == Some(None));
-        let labels = Labels::of(|| {
+        let labels = entry.cache.labels(operation, || {
             let model = state.models.name(model, end.outcome.is_success());
             [entry.name.clone(), entry.provider.clone(), model]
         });
