@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use buttress_call::{BoxError, Completion, Kind, failure};
+use buttress_call::{BoxError, Completion, Ended, Kind, failure};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http_body::Body;
@@ -38,11 +38,13 @@ where
     Client::new(boxed.map_err(Into::into))
 }
 
+type AtEnd = Box<dyn FnOnce(&Ended) + Send>;
+
 /// One call. Dropping it drops whatever there is of it by then.
 pub struct Journey {
     stage: Stage,
     /// Runs at the end that the answer's completion tells.
-    at_end: Option<Box<dyn FnOnce() + Send>>,
+    at_end: Option<AtEnd>,
     polls: u32,
 }
 
@@ -75,7 +77,7 @@ impl Journey {
 
     /// The same call, with something to do when its completion tells the end.
     #[must_use]
-    pub fn at_end(mut self, hook: impl FnOnce() + Send + 'static) -> Self {
+    pub fn at_end(mut self, hook: impl FnOnce(&Ended) + Send + 'static) -> Self {
         self.at_end = Some(Box::new(hook));
         self
     }
@@ -113,7 +115,7 @@ impl Journey {
                 let response = std::task::ready!(future.as_mut().poll(cx))?;
                 let (completion, hook) = (response.extensions().get::<Completion>(), self.at_end.take());
                 if let (Some(completion), Some(hook)) = (completion, hook) {
-                    completion.on_end(move |_| hook());
+                    completion.on_end(hook);
                 }
                 self.stage = Stage::Reading(response.into_body());
             }

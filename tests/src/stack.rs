@@ -9,6 +9,7 @@ use buttress_hedge::{HedgeHandle, HedgeLayer};
 use buttress_limit::{LimitHandle, LimitLayer, Snapshot};
 use buttress_provider::{BufferLayer, ProviderLayer};
 use buttress_retry::{Retries, RetryLayer, RetryPolicy};
+use buttress_telemetry::Telemetry;
 use buttress_timeout::{TimeoutLayer, Timeouts};
 use bytes::Bytes;
 use http_body::Body;
@@ -37,6 +38,8 @@ pub struct Numbers {
     pub breaker: buttress_breaker::Policy,
     /// Each attempt's limits.
     pub attempt: Timeouts,
+    /// Where calls and attempts are written down, if they are.
+    pub telemetry: Option<Telemetry>,
 }
 
 impl Default for Numbers {
@@ -55,6 +58,7 @@ impl Default for Numbers {
             },
             breaker: buttress_breaker::Policy { probes: 1, ..buttress_breaker::Policy::default() },
             attempt: Timeouts { idle: Some(Duration::from_secs(20 * 60)), ..Timeouts::attempt() },
+            telemetry: None,
         }
     }
 }
@@ -97,12 +101,17 @@ impl Stack {
         let handles =
             (limits.each_ref().map(LimitLayer::handle), breakers.each_ref().map(BreakerLayer::handle));
         let layers = limits.into_iter().zip(breakers).zip(inner);
+        let recorded = || numbers.telemetry.as_ref();
+        let attempts = |name: &'static str| {
+            recorded().map(|telemetry| telemetry.attempt(name).classify(classify.clone()))
+        };
         let targets = NAMES.into_iter().zip(layers).map(|(name, ((limit, breaker), inner))| {
             let retries = RetryPolicy::new(numbers.retries.clone()).expect(SENSIBLE).seed(7);
             let target = ServiceBuilder::new()
                 .layer(RetryLayer::new(retries.classify(classify.clone())))
                 .layer(limit)
                 .layer(breaker)
+                .option_layer(attempts(name))
                 .layer(TimeoutLayer::new(numbers.attempt).expect(SENSIBLE))
                 .layer(provider)
                 .service(inner);
@@ -117,6 +126,7 @@ impl Stack {
             };
             failover = failover.gate(name, may_pass).expect("there is a target of this name");
         }
+        let calls = recorded().map(|telemetry| telemetry.call().classify(classify.clone()));
         let hedge = HedgeLayer::new(numbers.hedge).expect(SENSIBLE).classify(classify);
         let total = Timeouts { total: Some(numbers.total), ..Timeouts::default() };
         let total = TimeoutLayer::new(total).expect(SENSIBLE);
@@ -127,8 +137,8 @@ impl Stack {
             limits: handles.0,
             breakers: handles.1,
             client: Arc::new(move || {
-                let layers = ServiceBuilder::new().layer(total.clone()).layer(buffer).layer(hedge.clone());
-                erase(layers.service(failover.clone()))
+                let layers = ServiceBuilder::new().option_layer(calls.clone()).layer(total.clone());
+                erase(layers.layer(buffer).layer(hedge.clone()).service(failover.clone()))
             }),
         }
     }

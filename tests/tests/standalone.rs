@@ -50,7 +50,7 @@ fn names(package: &str) -> BTreeSet<String> {
 #[test]
 fn a_layer_brings_no_other_layer() {
     let layers = layers();
-    for layer in ["breaker", "failover", "hedge", "limit", "provider", "retry", "timeout"] {
+    for layer in ["breaker", "failover", "hedge", "limit", "provider", "retry", "telemetry", "timeout"] {
         assert!(layers.contains(&format!("buttress-{layer}")), "{layers:?}");
     }
     for layer in &layers {

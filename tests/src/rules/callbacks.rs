@@ -42,7 +42,7 @@ pub(super) fn a_callback_may_use_the_layer_it_is_called_from(subject: &Subject) 
                 bench.script_all(&Act::head(head));
                 for _ in 0..10 {
                     let hook = bench.hook.clone();
-                    let _ = built.call().at_end(move || hook.ring()).run().await;
+                    let _ = built.call().at_end(move |_| hook.ring()).run().await;
                     (built.look)();
                 }
             }

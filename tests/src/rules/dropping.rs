@@ -89,7 +89,7 @@ pub(super) fn tells_the_end_once_and_after_the_connection_is_gone(subject: &Subj
                 let (count, targets) = (ends.clone(), bench.targets.clone());
                 let alive = Arc::new(AtomicUsize::new(0));
                 let seen_alive = alive.clone();
-                let mut journey = built.call().at_end(move || {
+                let mut journey = built.call().at_end(move |_| {
                     count.fetch_add(1, Relaxed);
                     let still = targets.iter().map(|target| target.counts().alive()).sum();
                     seen_alive.fetch_max(still, Relaxed);

@@ -65,7 +65,7 @@ async fn storm(number: u64, seen: &mut Seen) {
         match random.below(100) {
             0..25 if started < CALLS && calls.len() < AT_ONCE => {
                 let ends = ends.clone();
-                let count = move || {
+                let count = move |_: &_| {
                     ends.fetch_add(1, Relaxed);
                 };
                 calls.push(Journey::new(stack.client(), request()).at_end(count));
