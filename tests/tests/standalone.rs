@@ -12,7 +12,7 @@ use std::{collections::BTreeSet, fs};
 use metadata::{ROOT, Workspace, cargo};
 
 /// What is no layer: words, wire formats, and what is not published.
-const NO_LAYERS: [&str; 7] = [
+const NO_LAYERS: [&str; 8] = [
     "buttress-call",
     "buttress-wire",
     "buttress-sim",
@@ -20,6 +20,7 @@ const NO_LAYERS: [&str; 7] = [
     "buttress-examples",
     "buttress-gateway",
     "buttress-lab",
+    "buttress-integrations",
 ];
 
 fn layers() -> Vec<String> {
