@@ -33,6 +33,19 @@ pub enum Dialect {
 }
 
 impl Dialect {
+    /// Every dialect that is built in.
+    pub const ALL: [Dialect; 9] = [
+        Dialect::OpenAi,
+        Dialect::Responses,
+        Dialect::Anthropic,
+        Dialect::Gemini,
+        Dialect::Bedrock,
+        Dialect::BedrockInvoke,
+        Dialect::Cohere,
+        Dialect::Ollama,
+        Dialect::Tgi,
+    ];
+
     /// Its name, in small letters: `openai`, `responses`, `anthropic` and so on.
     pub fn name(self) -> &'static str {
         match self {

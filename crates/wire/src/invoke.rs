@@ -100,7 +100,7 @@ impl Native {
     fn read(&mut self, data: &[u8]) -> Event {
         match self {
             Native::Anthropic(reader) => reader.read(Frame::new(None, data)),
-            Native::OpenAi(reader) => reader.read(Frame::new(None, data)),
+            Native::OpenAi(reader) => with_metrics(reader.read(Frame::new(None, data)), data),
             Native::Converse(reader) => converse(reader, data),
             Native::Plain(reader) => reader.read(Frame::new(None, data)),
             Native::Unknown => {
@@ -140,6 +140,15 @@ fn converse(reader: &mut bedrock::Reader, data: &[u8]) -> Event {
     let Some(top) = object::<Top<'_>>(data) else { return Event::malformed() };
     let Some((name, event)) = top.event() else { return Event::default() };
     reader.read(Frame::new(Some(name), event.get().as_bytes()))
+}
+
+/// OpenAI's last chunk tells no usage unless it was asked to.
+fn with_metrics(event: Event, data: &[u8]) -> Event {
+    if !event.finished || event.usage.is_some() {
+        return event;
+    }
+    let top: Top<'_> = object(data).unwrap_or_default();
+    Event { usage: metrics(top.metrics), ..event }
 }
 
 /// The counts that Bedrock adds to the last chunk, whoever made the model.

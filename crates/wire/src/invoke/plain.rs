@@ -15,6 +15,8 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct Reader {
     stopped: bool,
+    /// Of the prompt: told once.
+    input: u64,
 }
 
 /// A chunk of a stream, or a whole answer.
@@ -90,7 +92,7 @@ impl EventReader for Reader {
             content: said.content,
             finished: said.finished,
             stop: said.stop,
-            usage: usage(&chunk),
+            usage: usage(&chunk, &mut self.input),
             // The last of all.
             end: chunk.metrics.is_some(),
             ..Event::default()
@@ -102,12 +104,13 @@ impl EventReader for Reader {
     }
 }
 
-/// Bedrock's own counts, or else Meta's, which every chunk repeats.
-fn usage(chunk: &Chunk<'_>) -> Option<Usage> {
+/// Bedrock's own counts, or else Meta's: that of the prompt in the first chunk, that of the answer in each.
+fn usage(chunk: &Chunk<'_>, input: &mut u64) -> Option<Usage> {
     metrics(chunk.metrics).or_else(|| {
-        let (input, output) = (count(chunk.prompt_token_count), count(chunk.generation_token_count));
-        input.or(output)?;
-        Some(Usage::new(input.unwrap_or(0), output.unwrap_or(0)))
+        let (prompt, output) = (count(chunk.prompt_token_count), count(chunk.generation_token_count));
+        *input = prompt.unwrap_or(*input);
+        prompt.or(output)?;
+        Some(Usage::new(*input, output.unwrap_or(0)))
     })
 }
 
@@ -117,5 +120,5 @@ pub(super) fn answer(body: &[u8]) -> Answer {
         return Answer::Error(error);
     }
     let chunk: Chunk<'_> = object(body).unwrap_or_default();
-    Answer::complete(usage(&chunk), Said::of(&chunk).stop)
+    Answer::complete(usage(&chunk, &mut 0), Said::of(&chunk).stop)
 }

@@ -2,7 +2,7 @@
 
 use buttress_wire::{Decoder, Dialect};
 
-use crate::transcripts::ALL;
+use crate::transcripts::named;
 
 #[test]
 fn ordinary_events_after_the_first_content_allocate_nothing() {
@@ -12,9 +12,9 @@ fn ordinary_events_after_the_first_content_allocate_nothing() {
         ("anthropic/text", Dialect::Anthropic),
         ("anthropic/data_only_spaced", Dialect::Anthropic),
     ] {
-        let transcript = ALL.iter().find(|transcript| transcript.name == name).unwrap();
+        let transcript = named(name);
         let mut decoder = Decoder::new(dialect);
-        let mut input = transcript.bytes;
+        let mut input = &transcript.bytes[..];
         let first = |decoder: &mut Decoder, input: &mut &[u8]| {
             loop {
                 let start = *input;

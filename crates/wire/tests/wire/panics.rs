@@ -7,9 +7,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use proptest::prelude::*;
 
+use crate::amazon;
 use crate::transcripts::{ALL, decode};
-
-const DIALECTS: [Dialect; 2] = [Dialect::OpenAi, Dialect::Anthropic];
 
 fn everything(bytes: &[u8], status: u16) {
     let mut headers = HeaderMap::new();
@@ -35,7 +34,7 @@ fn everything(bytes: &[u8], status: u16) {
             ApiError::from_answer(vendor, StatusCode::from_u16(status).unwrap(), &headers, bytes, now);
         }
     }
-    for dialect in DIALECTS {
+    for dialect in Dialect::ALL {
         for limit in [0, 1, 7, 1 << 20] {
             decode(Decoder::new(dialect).max_event(limit), bytes.chunks(5));
             decode(Decoder::new(dialect).max_event(limit), [bytes]);
@@ -100,6 +99,21 @@ fn json() -> impl Strategy<Value = String> {
         "n",
         "max_tokens",
         "input_tokens",
+        "stopReason",
+        "outputs",
+        "generation",
+        "generated_text",
+        "token",
+        "eval_count",
+        "done",
+        "response",
+        "blockReason",
+        "promptFeedback",
+        "usageMetadata",
+        "text",
+        "parts",
+        "candidates",
+        "finishReason",
         "source",
         "data",
         "system",
@@ -132,10 +146,26 @@ proptest! {
     }
 
     #[test]
+    fn arbitrary_messages_with_the_right_checksums(
+        headers in proptest::collection::vec(any::<u8>(), 0..60),
+        payload in proptest::collection::vec(any::<u8>(), 0..60),
+        json in json(),
+    ) {
+        everything(&amazon::raw(&headers, &payload), 500);
+        for name in ["contentBlockDelta", "messageStop", "metadata", "chunk", "\u{1F30A}"] {
+            let texts = [(":message-type", "event"), (":event-type", name)];
+            everything(&amazon::message(&texts, json.as_bytes()), 500);
+            everything(&amazon::message(&texts, amazon::packed(json.as_bytes()).as_bytes()), 500);
+        }
+        let texts = [(":message-type", "exception"), (":exception-type", "throttlingException")];
+        everything(&amazon::message(&texts, json.as_bytes()), 500);
+    }
+
+    #[test]
     fn damaged_transcripts(
         which in 0..ALL.len(), at in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<bool>(),
     ) {
-        let mut bytes = ALL[which].bytes.to_vec();
+        let mut bytes = ALL[which].bytes.clone();
         let at = at.index(bytes.len());
         if cut { bytes.remove(at); } else { bytes[at] = byte; }
         everything(&bytes, 500);

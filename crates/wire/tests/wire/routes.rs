@@ -5,18 +5,6 @@ use buttress_wire::{Dialect, Edit, Route, edit};
 use bytes::Bytes;
 use proptest::prelude::*;
 
-const ALL: [Dialect; 9] = [
-    Dialect::OpenAi,
-    Dialect::Responses,
-    Dialect::Anthropic,
-    Dialect::Gemini,
-    Dialect::Bedrock,
-    Dialect::BedrockInvoke,
-    Dialect::Cohere,
-    Dialect::Ollama,
-    Dialect::Tgi,
-];
-
 #[test]
 fn a_path_tells_the_language_and_what_else_it_chooses() {
     use Dialect::{Anthropic, Bedrock, BedrockInvoke, Cohere, Gemini, Ollama, OpenAi, Responses, Tgi};
@@ -97,7 +85,7 @@ fn where_nothing_is_generated_there_is_no_route() {
 
 #[test]
 fn the_way_to_the_chat_leads_there() {
-    for dialect in ALL {
+    for dialect in Dialect::ALL {
         for stream in [false, true] {
             let path = dialect.chat_path("vendor/model:1 a", stream).unwrap();
             let (path, query) = path.split_once('?').unwrap_or((&path, ""));
@@ -141,7 +129,7 @@ fn what_the_path_tells_completes_what_the_body_told() {
 proptest! {
     #[test]
     fn any_model_comes_back_from_any_path(model in "\\PC{1,20}", path in "\\PC{0,40}") {
-        for dialect in ALL {
+        for dialect in Dialect::ALL {
             let _ = Route::of(dialect, &path);
             let way = dialect.chat_path("x", true).unwrap();
             let way = way.split('?').next().unwrap();

@@ -7,6 +7,7 @@ use buttress_wire::{Answer, ApiError, Decoder, Dialect, Vendor, answer, charging
 use http::StatusCode;
 
 use crate::{
+    amazon,
     errors::headers,
     transcripts::{decode, describe},
 };
@@ -137,4 +138,50 @@ fn a_whole_200_may_hold_an_error_too() {
     let body = br#"{"id":"x","choices":[],"error":{"code":429,"message":"m","metadata":{"error_type":"rate_limit_exceeded"}}}"#;
     let Answer::Error(error) = answer(Dialect::OpenAi, body) else { panic!("an error") };
     assert_eq!(error.failure.kind, Kind::RateLimited);
+}
+
+#[test]
+fn a_last_event_that_repeats_the_whole_answer_ends_it_however_long() {
+    let answer = "x".repeat(5000);
+    let stream = format!(
+        "event: response.output_text.delta\ndata: {{\"type\":\"response.output_text.delta\",\"delta\":\"a\"}}\n\n\
+         event: response.completed\ndata: {{\"type\":\"response.completed\",\"response\":{{\"output\":\"{answer}\"}}}}\n\n"
+    );
+    for cut in [1, 150, 1600, stream.len() - 1] {
+        let (first, second) = stream.as_bytes().split_at(cut);
+        let (events, close) = decode(Decoder::new(Dialect::Responses).max_event(1500), [first, second]);
+        let said: Vec<_> = events.iter().map(describe).collect();
+        assert_eq!(said, ["content", "finished+too_long+end", "-"], "cut at {cut}");
+        assert!(close.complete);
+    }
+    let stream = format!("event: response.failed\ndata: {{\"response\":{{\"output\":\"{answer}\"}}}}\n\n");
+    let decoder = Decoder::new(Dialect::Responses).max_event(1500);
+    assert!(!decode(decoder, [stream.as_bytes()]).1.complete, "that it failed says its name");
+}
+
+#[test]
+fn after_a_length_that_cannot_be_nothing_is_believed() {
+    let good = amazon::message(&[(":message-type", "event"), (":event-type", "messageStop")], b"{}");
+    for (headers, payload, what) in [(200 << 10, 0, "headers"), (0, 25 << 20, "payload")] {
+        let long = amazon::raw(&vec![0; headers], &vec![0; payload]);
+        let (events, close) = decode(Decoder::new(Dialect::Bedrock), [&long[..], &good]);
+        let said: Vec<_> = events.iter().map(describe).collect();
+        assert_eq!(said, ["malformed+error(broken)"], "{what}");
+        assert!(!close.complete);
+    }
+    // Within Amazon's limits but above ours: it is skipped.
+    let long = amazon::message(&[(":message-type", "event")], &vec![0; 2 << 20]);
+    let (events, close) = decode(Decoder::new(Dialect::Bedrock), [&long[..], &good]);
+    assert_eq!(events.iter().map(describe).collect::<Vec<_>>(), ["too_long", "-", "finished"]);
+    assert!(close.complete);
+}
+
+#[test]
+fn a_stream_may_be_whole_before_its_end_and_is_not_any_more_after_an_error() {
+    let mut decoder = Decoder::new(Dialect::Gemini);
+    let chunk = r#"{"candidates":[{"content":{"parts":[{"text":"a"}]},"finishReason":"STOP"}]}"#;
+    decoder.next(&mut format!("data: {chunk}\n\n").as_bytes()).unwrap();
+    assert!(decoder.complete() && !decoder.ended());
+    decoder.next(&mut &b"{\"error\":{\"code\":503}}\n\n"[..]).unwrap();
+    assert!(!decoder.complete() && !decoder.close().complete);
 }
