@@ -15,6 +15,7 @@ async fn a_stacks_handles_are_registered_at_one_stroke() {
     let handles = Handles {
         failover: Some(rig.stack.failover.clone()),
         hedge: Some(rig.stack.hedge.clone()),
+        telemetry: None,
         targets: vec![target("a", 0), target("b", 1)],
     };
     let control = Control::new();

@@ -50,7 +50,11 @@ async fn its_figures_and_its_events_are_part_of_the_status() {
         status.events.iter().map(|event| (event.target.as_deref(), &*event.what, event.count)).collect();
     assert_eq!(
         told,
-        [(Some("b"), "drained: it takes no new calls", 1), (Some("pool"), "small became large", 2)]
+        [
+            (Some("b"), "drained: it takes no new calls", 1),
+            (Some("pool"), "small became large", 2),
+            (Some("a"), "failed over to b", 2),
+        ]
     );
     assert!(status.events[1].ago_seconds >= 1.0);
     assert_eq!(serde_json::to_value(&status).unwrap()["telemetry"]["calls"]["success_rate"], 1.0);
