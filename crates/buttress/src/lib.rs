@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "client")]
+pub mod client;
 #[cfg(feature = "config")]
 pub mod config;
 #[cfg(feature = "control")]
