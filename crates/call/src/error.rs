@@ -1,6 +1,6 @@
 //! The one error type of the workspace.
 
-use std::{borrow::Cow, error::Error as StdError, fmt, io, time::Duration};
+use std::{borrow::Cow, error::Error as StdError, fmt, io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
@@ -25,6 +25,7 @@ struct Inner {
     failure: Failure,
     origin: Origin,
     message: Cow<'static, str>,
+    provider: Option<Arc<str>>,
     code: Option<Box<str>>,
     should_retry: Option<bool>,
     exhausted: bool,
@@ -86,6 +87,7 @@ impl Error {
                 failure: failure.into(),
                 origin,
                 message: message.into(),
+                provider: None,
                 code: None,
                 should_retry: None,
                 exhausted: false,
@@ -113,6 +115,13 @@ impl Error {
     #[must_use]
     pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
         self.inner.source = Some(source.into());
+        self
+    }
+
+    /// Adds the provider that was asked, by its well-known name.
+    #[must_use]
+    pub fn with_provider(mut self, provider: Arc<str>) -> Self {
+        self.inner.provider = Some(provider);
         self
     }
 
@@ -204,6 +213,15 @@ impl Error {
     /// Whether nothing is left to try, so that one more attempt would only repeat the tour of all targets.
     pub fn is_exhausted(&self) -> bool {
         self.inner.exhausted
+    }
+
+    /// The provider that was asked, by its well-known name (`openai`, `aws.bedrock`, …): this error's own, or that of the
+    /// error it came from.
+    pub fn provider(&self) -> Option<&str> {
+        match &self.inner.provider {
+            Some(provider) => Some(provider),
+            None => find_in(self.source()?)?.provider(),
+        }
     }
 
     /// The provider's own code for the error, or its type.

@@ -8,7 +8,7 @@ use std::{
 };
 
 use buttress_call::{Call, Shape};
-use buttress_wire::{Dialect, shape};
+use buttress_wire::{Dialect, shape_at};
 use bytes::Bytes;
 use http_body::Body;
 use http_body_util::Full;
@@ -60,9 +60,7 @@ fn of(shape: &Shape) -> Estimate {
 
 fn read<B: 'static>(request: &http::Request<B>) -> Option<Shape> {
     let body = bytes(request.body())?;
-    // The one difference that matters here is where the system prompt lies.
-    let anthropic = request.uri().path().ends_with("/messages");
-    shape(if anthropic { Dialect::Anthropic } else { Dialect::OpenAi }, &body).ok()
+    shape_at(Dialect::OpenAi, request.uri().path(), &body).ok()
 }
 
 /// The body, if it lies in memory: a look at it copies nothing.

@@ -144,7 +144,7 @@ where
 
 impl<B> Drop for ProviderBody<B> {
     fn drop(&mut self) {
-        if self.reader.ended() {
+        if self.reader.complete() {
             self.finish(Outcome::Success);
         } else {
             // First the source, then the ender: it says cancelled, or whatever somebody blamed.

@@ -2,7 +2,7 @@
 
 use std::{error::Error as StdError, fmt};
 
-use buttress_call::{BoxError, Charging, Error, Failure, Kind, Limits, Origin, Upstream, Usage};
+use buttress_call::{BoxError, Charging, Error, Failure, Kind, Limits, Origin, Refused, Upstream, Usage};
 use buttress_wire::ApiError;
 use bytes::Bytes;
 use http::response;
@@ -31,6 +31,14 @@ pub(crate) enum Broken {
 }
 
 impl Broken {
+    /// Which allowance refused the call, if that was it.
+    pub(crate) fn refused(&self) -> Option<Refused> {
+        match self {
+            Broken::Api(error) => error.refused,
+            _ => None,
+        }
+    }
+
     /// The error of a call of which the caller has seen nothing yet.
     pub(crate) fn before_content(self, provider: &Endpoint) -> Error {
         match self {
@@ -61,7 +69,7 @@ impl Broken {
             _ => Origin::Transport,
         };
         let message = format!("{}: {self}", provider.name);
-        let error = Error::new(failure, origin, message);
+        let error = Error::new(failure, origin, message).with_provider(provider.known_as.clone());
         match self {
             Broken::Api(api) => error.with_code(api.code.clone()).with_source(of_api(provider, *api)),
             Broken::Transport(source) => error.with_source(source),
@@ -99,6 +107,7 @@ pub(crate) fn of_api(provider: &Endpoint, error: ApiError) -> Error {
     // The provider's text stays out of the message: some repeat parts of the prompt or of the key.
     let message = format!("{}: {what}", provider.name);
     Error::new(error.failure, Origin::Upstream, message)
+        .with_provider(provider.known_as.clone())
         .with_code(error.code)
         .with_source(Said(provider.without_key(error.message)))
 }
@@ -136,7 +145,8 @@ pub(crate) fn of_transport(provider: &Endpoint, source: BoxError) -> BoxError {
     }
     let failure = buttress_call::failure(&source);
     let message = format!("{}: no answer: {}", provider.name, root(&*source));
-    Error::new(failure, Origin::Transport, message).with_source(source).into()
+    let error = Error::new(failure, Origin::Transport, message).with_provider(provider.known_as.clone());
+    error.with_source(source).into()
 }
 
 /// Adds the answer that an error came with.
@@ -144,10 +154,10 @@ pub(crate) fn with_answer(
     error: Error,
     parts: response::Parts,
     body: Bytes,
-    limits: Limits,
+    limits: &Limits,
     charging: Charging,
 ) -> Error {
-    let limits = (!limits.is_empty()).then_some(limits);
+    let limits = (!limits.is_empty()).then_some(*limits);
     error
         .with_should_retry(buttress_call::hint::should_retry(&parts.headers))
         .with_limits(limits, Some(charging))

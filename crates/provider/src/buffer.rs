@@ -195,11 +195,11 @@ where
     Poll::Ready(Ok(collected.split().freeze()))
 }
 
-/// Leaves what the body asks for in the call. The dialects agree on the fields that matter here.
+/// Leaves what the request asks for in the call.
 fn keep_shape(parts: &mut request::Parts, body: &[u8]) {
     let call = Call::get_or_insert(&mut parts.extensions);
     if call.shape().is_none()
-        && let Ok(shape) = buttress_wire::shape(Dialect::OpenAi, body)
+        && let Ok(shape) = buttress_wire::shape_at(Dialect::OpenAi, parts.uri.path(), body)
     {
         call.set_shape(shape.into());
     }

@@ -2,10 +2,15 @@
 
 use std::{collections::HashMap, fmt, sync::Arc};
 
-use buttress_call::{Call, Shape};
-use buttress_wire::{Dialect, Edit};
+use buttress_call::{BoxError, Call, Charging, Error, Kind, Origin, Shape};
+use buttress_wire::{Dialect, Edit, Route, Vendor};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version, header, request, uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header, request};
+
+use crate::{
+    Sign,
+    address::{Address, Layout, Wanted},
+};
 
 /// Headers that carry credentials: the caller's are not the provider's.
 const CREDENTIALS: [HeaderName; 5] = [
@@ -32,18 +37,19 @@ const CONNECTION: [HeaderName; 10] = [
 
 pub(crate) struct Endpoint {
     pub(crate) name: Arc<str>,
+    /// By what name the world knows it.
+    pub(crate) known_as: Arc<str>,
+    pub(crate) vendor: Vendor,
+    pub(crate) charging: Charging,
+    /// What is spoken where the path does not tell.
     pub(crate) dialect: Dialect,
-    pub(crate) scheme: uri::Scheme,
-    pub(crate) authority: uri::Authority,
-    /// Without a slash at its end.
-    pub(crate) base_path: String,
-    /// Where the chat lives.
-    pub(crate) chat: Option<Uri>,
+    pub(crate) address: Address,
     /// Set where the caller did not.
     pub(crate) defaults: HeaderMap,
     /// Set in any case.
     pub(crate) headers: HeaderMap,
     pub(crate) credentials: Option<(HeaderName, HeaderValue)>,
+    pub(crate) sign: Option<Arc<dyn Sign>>,
     /// Taken out of whatever the provider says.
     pub(crate) key: Option<Box<str>>,
     pub(crate) models: HashMap<Box<str>, Box<str>>,
@@ -53,20 +59,21 @@ pub(crate) struct Endpoint {
 }
 
 /// What the answer's reader must know of the request.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Asked {
     /// The caller wants a stream.
     pub(crate) stream: bool,
     /// Usage was asked for on the caller's behalf and must be hidden again.
     pub(crate) hide_usage: bool,
+    /// What the answer is written in.
+    pub(crate) dialect: Dialect,
     pub(crate) expected: Expected,
 }
 
 /// What may come as an answer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Expected {
     /// A chat's: its streams are the dialect's.
-    #[default]
     Chat,
     /// Another one's: its streams, if there are any, are of a form that is not known here.
     Other,
@@ -74,100 +81,81 @@ pub(crate) enum Expected {
     Nothing,
 }
 
+impl Asked {
+    pub(crate) fn nothing(dialect: Dialect) -> Self {
+        Asked { stream: false, hide_usage: false, dialect, expected: Expected::Nothing }
+    }
+}
+
 impl Endpoint {
     /// Makes the request this provider's own. A body that is not a JSON object goes out as it is: the provider says
     /// what is wrong with it.
-    pub(crate) fn rewrite(&self, parts: &mut request::Parts, body: Bytes) -> (Bytes, Asked) {
-        // Also where it cannot be: the key must not go where the caller's own URI points.
-        parts.uri = self.uri(&parts.uri).unwrap_or_else(|| self.root());
+    pub(crate) fn rewrite(&self, parts: &mut request::Parts, body: Bytes) -> Result<(Bytes, Asked), Error> {
+        let uri = std::mem::take(&mut parts.uri);
+        let path = Some(uri.path()).filter(|path| !matches!(*path, "" | "/"));
+        let route = path.and_then(|path| Route::of(self.dialect, path));
+        let dialect = route.as_ref().map_or(self.dialect, |route| route.dialect);
+        let json = !body.is_empty() && is_json(&parts.headers);
+        let shape = json.then(|| shape(parts, self.dialect, uri.path(), &body)).flatten();
+
+        let in_path = route.as_ref().and_then(|route| route.model.as_deref());
+        let model = in_path.or_else(|| shape.as_ref()?.model.as_deref());
+        let renamed = model.and_then(|model| self.models.get(model)).or(self.every_model.as_ref());
+        let renamed = renamed.map(|model| &**model);
+        let stream = route
+            .as_ref()
+            .and_then(|route| route.stream)
+            .unwrap_or_else(|| shape.as_ref().is_some_and(|shape| shape.stream));
+        let wanted =
+            Wanted { dialect, path, query: uri.query(), route: route.as_ref(), model, renamed, stream };
+        parts.uri = self.address.uri(&wanted).map_err(|rule| self.misdirected(uri.path(), rule))?;
         // That of the caller's connection; the client has its own.
         parts.version = Version::default();
-        let expected = self.expected(&parts.method, parts.uri.path());
+
+        let expected = match parts.method {
+            Method::HEAD => Expected::Nothing,
+            _ if path.is_none() || route.is_some() => Expected::Chat,
+            _ => Expected::Other,
+        };
         self.headers(&mut parts.headers);
         if expected == Expected::Chat {
             // An encoded answer blinds the decoder, whatever the caller could have read.
             parts.headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         }
-        let json = !body.is_empty() && is_json(&parts.headers);
-        let shape = json.then(|| self.shape(parts, &body)).flatten();
-        let Some(shape) = shape else {
-            return (body, Asked { expected, ..Asked::default() });
-        };
-        let model =
-            shape.model.as_deref().and_then(|model| self.models.get(model).or(self.every_model.as_ref()));
-        let mut edit = Edit::new();
-        edit.model = model.map(|model| &**model);
-        edit.ask_usage = self.ask_usage && shape.stream && expected == Expected::Chat;
-        let (body, hide_usage) = match buttress_wire::edit(self.dialect, &body, &edit) {
-            Ok(edited) => (edited.body, edited.usage_asked),
-            Err(_) => (body, false),
-        };
-        (body, Asked { stream: shape.stream, hide_usage, expected })
-    }
-
-    /// The caller's path under this provider's address; `/` means where its chat lives.
-    fn uri(&self, asked: &Uri) -> Option<Uri> {
-        let chat = self.chat_path();
-        let path = match asked.path() {
-            "" | "/" => chat,
-            path => path,
-        };
-        match asked.query() {
-            // The rule, and nothing to build.
-            None if path == chat => self.chat.clone(),
-            query => self.under_base(path, query),
+        let mut asked = Asked { stream, hide_usage: false, dialect, expected };
+        let mut body = body;
+        if shape.is_some() {
+            let mut edit = Edit::new();
+            let in_body = in_path.is_none() && self.address.layout != Layout::Deployments;
+            edit.model = renamed.filter(|_| in_body && model.is_some());
+            edit.ask_usage = self.ask_usage && stream && expected == Expected::Chat;
+            if edit != Edit::new()
+                && let Ok(edited) = buttress_wire::edit(dialect, &body, &edit)
+            {
+                (body, asked.hide_usage) = (edited.body, edited.usage_asked);
+            }
         }
-    }
-
-    fn chat_path(&self) -> &'static str {
-        match self.dialect {
-            Dialect::Anthropic => "/v1/messages",
-            _ => "/v1/chat/completions",
+        if let Some(sign) = &self.sign {
+            sign.sign(parts, &body).map_err(|error| self.unsigned(error))?;
+            // Whatever it has put there.
+            for name in CREDENTIALS {
+                if let Some(value) = parts.headers.get_mut(name) {
+                    value.set_sensitive(true);
+                }
+            }
         }
+        Ok((body, asked))
     }
 
-    /// Makes the address of the chat once, for all calls.
-    pub(crate) fn with_chat(mut self) -> Self {
-        self.chat = self.under_base(self.chat_path(), None);
-        self
+    fn misdirected(&self, path: &str, rule: &'static str) -> Error {
+        let message = format!("{}: path {path:?}: {rule}", self.name);
+        Error::new(Kind::Invalid, Origin::Layer("provider"), message).with_provider(self.known_as.clone())
     }
 
-    fn under_base(&self, path: &str, query: Option<&str>) -> Option<Uri> {
-        // A base URL that ends with the version, as the SDKs want it, does not double it.
-        let first = path[1..].find('/').map_or(path, |end| &path[..=end]);
-        let base = self.base_path.strip_suffix(first).unwrap_or(&self.base_path);
-        let path = match query {
-            Some(query) => format!("{base}{path}?{query}"),
-            None => format!("{base}{path}"),
-        };
-        Uri::builder()
-            .scheme(self.scheme.clone())
-            .authority(self.authority.clone())
-            .path_and_query(path)
-            .build()
-            .ok()
-    }
-
-    /// The address without a path, which no API answers.
-    fn root(&self) -> Uri {
-        let mut parts = uri::Parts::default();
-        parts.scheme = Some(self.scheme.clone());
-        parts.authority = Some(self.authority.clone());
-        parts.path_and_query = Some(uri::PathAndQuery::from_static("/"));
-        Uri::from_parts(parts).unwrap_or_default()
-    }
-
-    fn expected(&self, method: &Method, path: &str) -> Expected {
-        let chat = match self.dialect {
-            Dialect::Anthropic => path.ends_with("/messages"),
-            // Not OpenAI's Responses, audio or images, whose streams have other events.
-            _ => path.contains("chat") || path.contains("completion"),
-        };
-        match *method {
-            Method::HEAD => Expected::Nothing,
-            _ if chat => Expected::Chat,
-            _ => Expected::Other,
-        }
+    fn unsigned(&self, error: BoxError) -> Error {
+        let message = format!("{}: the request could not be signed", self.name);
+        let unsigned = Error::new(Kind::Auth, Origin::Layer("provider"), message);
+        unsigned.with_provider(self.known_as.clone()).with_source(error)
     }
 
     /// A text without the key.
@@ -186,7 +174,10 @@ impl Endpoint {
         for (name, value) in &self.defaults {
             headers.entry(name).or_insert_with(|| value.clone());
         }
-        if self.credentials.is_some() || CREDENTIALS.iter().any(|name| self.headers.contains_key(name)) {
+        if self.credentials.is_some()
+            || self.sign.is_some()
+            || CREDENTIALS.iter().any(|name| self.headers.contains_key(name))
+        {
             for name in CREDENTIALS {
                 headers.remove(name);
             }
@@ -198,17 +189,17 @@ impl Endpoint {
             headers.insert(name, value.clone());
         }
     }
+}
 
-    /// What is known of the body, read now if nobody has read it before.
-    fn shape(&self, parts: &mut request::Parts, body: &[u8]) -> Option<Arc<Shape>> {
-        let call = Call::get_or_insert(&mut parts.extensions);
-        if let Some(shape) = call.shape() {
-            return Some(shape.clone());
-        }
-        let shape = Arc::new(buttress_wire::shape(self.dialect, body).ok()?);
-        call.set_shape(shape.clone());
-        Some(shape)
+/// What is known of the request, read now if nobody has read it before.
+fn shape(parts: &mut request::Parts, dialect: Dialect, path: &str, body: &[u8]) -> Option<Arc<Shape>> {
+    let call = Call::get_or_insert(&mut parts.extensions);
+    if let Some(shape) = call.shape() {
+        return Some(shape.clone());
     }
+    let shape = Arc::new(buttress_wire::shape_at(dialect, path, body).ok()?);
+    call.set_shape(shape.clone());
+    Some(shape)
 }
 
 /// Whether the request's body is said to be JSON, or nothing is said.
@@ -223,8 +214,9 @@ impl fmt::Debug for Endpoint {
         f.debug_struct("Endpoint")
             .field("name", &self.name)
             .field("dialect", &self.dialect)
-            .field("authority", &self.authority)
-            .field("base_path", &self.base_path)
+            .field("vendor", &self.vendor)
+            .field("authority", &self.address.authority)
+            .field("base_path", &self.address.base_path)
             .field("headers", &self.headers.keys().collect::<Vec<_>>())
             .finish_non_exhaustive()
     }
@@ -238,7 +230,7 @@ mod tests {
     fn rewritten(provider: Provider, request: http::Request<&'static str>) -> (request::Parts, Bytes, Asked) {
         let (mut parts, body) = request.into_parts();
         let (body, asked) =
-            provider.build().unwrap().rewrite(&mut parts, Bytes::from_static(body.as_bytes()));
+            provider.build().unwrap().rewrite(&mut parts, Bytes::from_static(body.as_bytes())).unwrap();
         (parts, body, asked)
     }
 
@@ -301,7 +293,8 @@ mod tests {
         assert_eq!(json["model"], "qwen");
         assert_eq!(json["stream_options"]["include_usage"], true);
         assert!(String::from_utf8_lossy(&body).contains("\"seed\":1.0"));
-        let want = Asked { stream: true, hide_usage: true, expected: Expected::Chat };
+        let want =
+            Asked { stream: true, hide_usage: true, dialect: Dialect::OpenAi, expected: Expected::Chat };
         assert_eq!(asked, want);
         let shape = Call::get(&parts.extensions).unwrap().shape().unwrap();
         assert_eq!(shape.model.as_deref(), Some("gpt"), "the caller's own word for it");

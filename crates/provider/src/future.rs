@@ -7,10 +7,10 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use buttress_call::{BoxError, Limits, Progress};
+use buttress_call::{BoxError, Limits, Progress, Refused};
 use buttress_wire::{ApiError, Decoder};
 use bytes::Bytes;
-use http::{HeaderMap, Response, StatusCode, header, response};
+use http::{HeaderMap, Response, header, response};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tokio::time::{Sleep, sleep};
@@ -19,6 +19,7 @@ use crate::{
     Commit, ProviderBody,
     broken::{self, Broken},
     endpoint::{Asked, Expected},
+    form::{Form, encoding, form},
     hide::Hide,
     layer::Config,
     reader::{Decoding, Reader, Step},
@@ -53,6 +54,8 @@ pin_project! {
         Holding,
         // Only once the body was pending.
         Waiting { #[pin] within: Sleep },
+        /// The request could not be made: nothing was sent.
+        Unsent { error: Option<BoxError> },
     }
 }
 
@@ -76,6 +79,12 @@ impl<F, B> ResponseFuture<F, B> {
     pub(crate) fn new(future: F, config: Config, asked: Asked, progress: Progress) -> Self {
         ResponseFuture { state: State::Sent { future }, answer: None, config, asked, progress }
     }
+
+    /// A request that could not be made.
+    pub(crate) fn unsent(error: BoxError, config: Config, progress: Progress) -> Self {
+        let asked = Asked::nothing(config.endpoint.dialect);
+        ResponseFuture { state: State::Unsent { error: Some(error) }, answer: None, config, asked, progress }
+    }
 }
 
 impl<F, E, B> Future for ResponseFuture<F, B>
@@ -95,6 +104,9 @@ where
                 ready!(future.poll(cx)).map_err(|error| broken::of_transport(provider, error.into()))?;
             *this.answer = Some(Box::new(begin(response, this.config, *this.asked, this.progress)?));
             this.state.set(State::Holding);
+        }
+        if let StateProj::Unsent { error } = this.state.as_mut().project() {
+            return Poll::Ready(Err(error.take().expect("a future is not polled after it is ready")));
         }
         let held = this.answer.as_mut().expect("a future is not polled after it is ready");
         let end = match poll_held(held, this.config.max_event, cx) {
@@ -143,56 +155,23 @@ where
         return Err(fail(config, parts, Bytes::new(), Broken::Encoded(encoding), progress));
     }
     let (decoding, commit) = match form(&parts, asked) {
-        // Nobody can see into it, and nobody should wait for all of it.
-        Form::Stream if asked.expected != Expected::Chat => (Decoding::Opaque, config.stream),
         Form::Stream => {
-            let decoder = Box::new(Decoder::new(config.endpoint.dialect).max_event(config.max_event));
+            let decoder = Box::new(Decoder::new(asked.dialect).max_event(config.max_event));
             let hide = asked.hide_usage.then(|| Hide::new(config.max_event));
             if hide.is_some() {
                 parts.headers.remove(header::CONTENT_LENGTH);
             }
             (Decoding::Stream { decoder, hide }, config.stream)
         }
+        // Nobody can see into it, and nobody should wait for all of it.
+        Form::OtherStream => (Decoding::Opaque, config.stream),
         Form::Json if !encoded && matches!(config.whole, Commit::End { .. }) => {
-            (Decoding::Whole(config.endpoint.dialect), config.whole)
+            (Decoding::Whole(asked.dialect), config.whole)
         }
         Form::Json | Form::Other => (Decoding::Opaque, config.whole),
     };
     let reader = Reader::new(source, decoding, progress.clone());
     Ok(Held { parts, reader, until: Until::Commit(commit) })
-}
-
-/// The form of a good answer's body.
-enum Form {
-    Stream,
-    Json,
-    Other,
-}
-
-fn form(parts: &response::Parts, asked: Asked) -> Form {
-    let bodiless = matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT);
-    if bodiless || asked.expected == Expected::Nothing {
-        return Form::Other;
-    }
-    let Some(value) = parts.headers.get(header::CONTENT_TYPE) else {
-        return if asked.stream { Form::Stream } else { Form::Json };
-    };
-    let media_type = value.as_bytes().split(|b| *b == b';').next().unwrap_or_default();
-    match &*media_type.trim_ascii().to_ascii_lowercase() {
-        b"text/event-stream" => Form::Stream,
-        b"application/json" | b"text/json" => Form::Json,
-        // Not those that only end so: `x-ndjson` is many values.
-        other if other.ends_with(b"+json") => Form::Json,
-        _ => Form::Other,
-    }
-}
-
-/// The encoding of a body that is encoded.
-fn encoding(headers: &HeaderMap) -> Option<&str> {
-    let encodings = headers.get_all(header::CONTENT_ENCODING).iter();
-    encodings
-        .map(|value| value.to_str().unwrap_or("unreadable").trim())
-        .find(|encoding| !encoding.is_empty() && !encoding.eq_ignore_ascii_case("identity"))
 }
 
 /// Reads until the answer may be judged: `true` if all of it is there.
@@ -260,7 +239,7 @@ where
     let mut response = Response::from_parts(parts, body);
     let extensions = response.extensions_mut();
     extensions.insert(completion);
-    extensions.insert(buttress_wire::charging(config.endpoint.dialect));
+    extensions.insert(config.endpoint.charging);
     if !limits.is_empty() {
         extensions.insert(limits);
     }
@@ -275,16 +254,18 @@ fn fail(
     broken: Broken,
     progress: &Progress,
 ) -> BoxError {
+    let refused = broken.refused();
     let error = broken.before_content(&config.endpoint).with_usage(progress.usage());
-    with_answer(config, parts, body, error)
+    with_answer(config, parts, body, error, refused)
 }
 
 /// The error of an answer whose head said so.
 fn error_answer(config: &Config, parts: response::Parts, body: Bytes) -> BoxError {
     // What is encoded is not words.
     let words = if encoding(&parts.headers).is_some() { &[][..] } else { &body };
-    let api = ApiError::from_answer(config.endpoint.dialect, parts.status, &parts.headers, words, now());
-    with_answer(config, parts, body, broken::of_api(&config.endpoint, api))
+    let api = ApiError::from_answer(config.endpoint.vendor, parts.status, &parts.headers, words, now());
+    let refused = api.refused;
+    with_answer(config, parts, body, broken::of_api(&config.endpoint, api), refused)
 }
 
 fn with_answer(
@@ -292,13 +273,15 @@ fn with_answer(
     parts: response::Parts,
     body: Bytes,
     error: buttress_call::Error,
+    refused: Option<Refused>,
 ) -> BoxError {
-    let limits = limits(config, &parts.headers);
-    broken::with_answer(error, parts, body, limits, buttress_wire::charging(config.endpoint.dialect)).into()
+    let mut limits = limits(config, &parts.headers);
+    limits.refused = refused;
+    broken::with_answer(error, parts, body, &limits, config.endpoint.charging).into()
 }
 
 fn limits(config: &Config, headers: &HeaderMap) -> Limits {
-    buttress_wire::limits(config.endpoint.dialect, headers, now())
+    buttress_wire::limits(config.endpoint.vendor, headers, now())
 }
 
 /// Wall-clock time, for dates in headers; nothing is timed with it.

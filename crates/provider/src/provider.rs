@@ -1,22 +1,17 @@
 //! Who the provider is: where it lives, what it speaks, how it wants to be asked.
 
-use std::{borrow::Cow, collections::HashMap, fmt, sync::Arc};
+use std::{collections::HashMap, fmt, sync::Arc};
 
-use buttress_wire::Dialect;
-use http::{HeaderMap, HeaderName, HeaderValue, Uri, header, uri};
+use buttress_wire::{Dialect, Vendor};
 
-use crate::endpoint::Endpoint;
-
-const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
-const ANTHROPIC_VERSION: HeaderName = HeaderName::from_static("anthropic-version");
-/// The long-standing version of the Messages API. The caller's own header, or [`Provider::header`], overrides it.
-const ANTHROPIC_VERSION_DEFAULT: HeaderValue = HeaderValue::from_static("2023-06-01");
+use crate::{Sign, address::Layout, check::printable};
 
 /// A provider: its name, address, dialect, key, and what it calls the models.
 ///
-/// The setters store; [`ProviderLayer::new`](crate::ProviderLayer::new) checks them all, so that a bad value gives one
-/// clear error at construction. The key is never printed and never logged: `Debug` hides it, and the header that
-/// carries it is marked sensitive.
+/// The constructors of the well-known ones are below; `docs/providers.md` says what is known of each. The setters store;
+/// [`ProviderLayer::new`](crate::ProviderLayer::new) checks them all, so that a bad value gives one clear error at
+/// construction. The key is never printed and never logged: `Debug` hides it, and the header that carries it is marked
+/// sensitive.
 ///
 /// ```
 /// use buttress_provider::{Provider, ProviderLayer};
@@ -29,27 +24,31 @@ const ANTHROPIC_VERSION_DEFAULT: HeaderValue = HeaderValue::from_static("2023-06
 #[derive(Clone)]
 #[must_use]
 pub struct Provider {
-    name: Arc<str>,
-    base_url: String,
-    dialect: Dialect,
-    api_key: Option<String>,
-    headers: Vec<(String, String)>,
-    models: HashMap<String, String>,
-    every_model: Option<String>,
-    ask_usage: bool,
+    pub(crate) name: Arc<str>,
+    pub(crate) vendor: Vendor,
+    pub(crate) base_url: String,
+    pub(crate) layout: Layout,
+    pub(crate) query: Option<(&'static str, String)>,
+    pub(crate) dialect: Dialect,
+    pub(crate) auth: Auth,
+    pub(crate) api_key: Option<String>,
+    pub(crate) sign: Option<Arc<dyn Sign>>,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) models: HashMap<String, String>,
+    pub(crate) every_model: Option<String>,
+    pub(crate) ask_usage: bool,
+}
+
+/// Where the key goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Auth {
+    /// `authorization: Bearer …`
+    Bearer,
+    /// A header of its own.
+    Header(&'static str),
 }
 
 impl Provider {
-    /// OpenAI's own API.
-    pub fn openai() -> Self {
-        Self::compatible("openai", "https://api.openai.com")
-    }
-
-    /// Anthropic's Messages API.
-    pub fn anthropic() -> Self {
-        Provider { dialect: Dialect::Anthropic, ..Self::compatible("anthropic", "https://api.anthropic.com") }
-    }
-
     /// Any server that speaks OpenAI's chat completions.
     ///
     /// `base_url` is what stands before `/v1/chat/completions`; one that ends with `/v1` itself, as the SDKs want it,
@@ -57,9 +56,14 @@ impl Provider {
     pub fn compatible(name: impl Into<Arc<str>>, base_url: impl Into<String>) -> Self {
         Provider {
             name: name.into(),
+            vendor: Vendor::Other,
             base_url: base_url.into(),
+            layout: Layout::Plain,
+            query: None,
             dialect: Dialect::OpenAi,
+            auth: Auth::Bearer,
             api_key: None,
+            sign: None,
             headers: Vec::new(),
             models: HashMap::new(),
             every_model: None,
@@ -67,9 +71,25 @@ impl Provider {
         }
     }
 
-    /// The name in errors, spans and metrics. Default: `openai` and `anthropic` for the constructors of that name.
+    /// The name in errors and logs. Default: that of the constructor.
     pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
         self.name = name.into();
+        self
+    }
+
+    /// Whose errors and limits its answers carry. Default: the constructor's; for
+    /// [`compatible`](Self::compatible) URLs nobody's in particular.
+    pub fn vendor(mut self, vendor: Vendor) -> Self {
+        self.vendor = vendor;
+        self
+    }
+
+    /// What it speaks where the path does not tell, and at `/`. Default: the constructor's.
+    ///
+    /// Most paths do tell: `/v1/messages` is Anthropic's dialect and `/v1/responses` OpenAI's Responses, whoever serves
+    /// them. A dialect of your own ([`Dialect::Custom`]) is spoken at every path.
+    pub fn dialect(mut self, dialect: Dialect) -> Self {
+        self.dialect = dialect;
         self
     }
 
@@ -80,9 +100,23 @@ impl Provider {
     }
 
     /// The API key. Credentials that the caller's request carries are then removed, as they are if a
-    /// [`header`](Self::header) of this provider is one that carries credentials. Otherwise they pass through.
+    /// [`header`](Self::header) of this provider is one that carries credentials, or if it [signs](Self::sign).
+    /// Otherwise they pass through.
     pub fn api_key(mut self, key: impl Into<String>) -> Self {
         self.api_key = Some(key.into());
+        self
+    }
+
+    /// A token in `authorization: Bearer`, whatever header the key goes into by default. One that expires is put there by
+    /// a [`Sign`].
+    pub fn bearer(mut self, token: impl Into<String>) -> Self {
+        self.auth = Auth::Bearer;
+        self.api_key(token)
+    }
+
+    /// Signs every attempt's request, after all else was done to it.
+    pub fn sign(mut self, sign: impl Sign) -> Self {
+        self.sign = Some(Arc::new(sign));
         self
     }
 
@@ -92,7 +126,8 @@ impl Provider {
         self
     }
 
-    /// What this provider calls the model that callers call `from`. Models without an entry keep their names.
+    /// What this provider calls the model that callers call `from`: in the body, or in the URL where that names it. Models
+    /// without an entry keep their names.
     pub fn model(mut self, from: impl Into<String>, to: impl Into<String>) -> Self {
         self.models.insert(from.into(), to.into());
         self
@@ -106,111 +141,20 @@ impl Provider {
     }
 
     /// Whether to ask for the token usage of streams whose caller did not, and hide it from that caller again. Default:
-    /// yes. Only OpenAI's dialect needs to be asked. Turn it off for a server that refuses `stream_options`.
+    /// yes, but for those that send it unasked (Groq, Mistral). Only OpenAI's chat needs to be asked. Turn it off for a
+    /// server that refuses `stream_options`.
     pub fn ask_usage(mut self, ask: bool) -> Self {
         self.ask_usage = ask;
         self
     }
 
-    pub(crate) fn build(self) -> Result<Endpoint, InvalidProvider> {
-        let invalid = |what, value: &str, rule| InvalidProvider {
-            provider: self.name.clone(),
-            what,
-            value: value.into(),
-            rule,
-        };
-        if self.name.is_empty() {
-            return Err(invalid("name", "", "it must not be empty"));
+    /// The provider's well-known name, OpenTelemetry's where it has one (`openai`, `aws.bedrock`, …), or else its own: for
+    /// `gen_ai.provider.name`.
+    pub fn provider_name(&self) -> Arc<str> {
+        match self.vendor {
+            Vendor::Other => self.name.clone(),
+            vendor => vendor.as_str().into(),
         }
-        // Errors show it without what may be a secret.
-        let base = &*printable(&self.base_url);
-        let parts = self
-            .base_url
-            .parse::<Uri>()
-            .map_err(|_| invalid("base URL", base, "it is not a URL"))?
-            .into_parts();
-        let scheme = parts
-            .scheme
-            .filter(|scheme| *scheme == uri::Scheme::HTTP || *scheme == uri::Scheme::HTTPS)
-            .ok_or_else(|| invalid("base URL", base, "it must start with http:// or https://"))?;
-        let authority = parts
-            .authority
-            .filter(|authority| !authority.host().is_empty())
-            .ok_or_else(|| invalid("base URL", base, "it must name a host"))?;
-        let path = parts.path_and_query;
-        if path.as_ref().is_some_and(|path| path.query().is_some()) {
-            return Err(invalid("base URL", base, "it must not have a query"));
-        }
-        if authority.as_str().contains('@') {
-            return Err(invalid("base URL", base, "it must not hold credentials; use api_key"));
-        }
-        let base_path = path.map_or_else(String::new, |path| path.path().trim_end_matches('/').to_owned());
-        let mut defaults = HeaderMap::new();
-        if self.dialect == Dialect::Anthropic {
-            defaults.insert(ANTHROPIC_VERSION, ANTHROPIC_VERSION_DEFAULT);
-        }
-        let mut headers = HeaderMap::new();
-        for (name, value) in &self.headers {
-            let parsed =
-                name.parse::<HeaderName>().map_err(|_| invalid("header name", name, "it is not one"))?;
-            let mut value = HeaderValue::from_str(value)
-                .map_err(|_| invalid("value of header", name, "it has characters that no header may have"))?;
-            value.set_sensitive(true);
-            headers.insert(parsed, value);
-        }
-        let credentials = self.api_key.as_deref().map(|key| {
-            let key = key.trim();
-            if key.is_empty() {
-                return Err(invalid("API key", "", "it is empty"));
-            }
-            let (name, value) = match self.dialect {
-                Dialect::Anthropic => (X_API_KEY, HeaderValue::from_str(key)),
-                _ => (header::AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {key}"))),
-            };
-            let mut value =
-                value.map_err(|_| invalid("API key", "", "it has characters that no header may have"))?;
-            value.set_sensitive(true);
-            Ok((name, value))
-        });
-        let models = self.models.iter().map(|(from, to)| {
-            if from.is_empty() || to.is_empty() {
-                return Err(invalid("model mapping", &format!("{from} -> {to}"), "a model must have a name"));
-            }
-            Ok((from.as_str().into(), to.as_str().into()))
-        });
-        if self.every_model.as_deref() == Some("") {
-            return Err(invalid("model mapping", "* -> ", "a model must have a name"));
-        }
-        Ok(Endpoint {
-            every_model: self.every_model.as_deref().map(Into::into),
-            models: models.collect::<Result<_, _>>()?,
-            credentials: credentials.transpose()?,
-            key: self.api_key.as_deref().map(|key| key.trim().into()),
-            name: self.name.clone(),
-            dialect: self.dialect,
-            scheme,
-            authority,
-            base_path,
-            chat: None,
-            defaults,
-            headers,
-            ask_usage: self.ask_usage,
-        }
-        .with_chat())
-    }
-}
-
-/// A URL without what may be a secret in it: credentials before the host, and the query.
-fn printable(url: &str) -> Cow<'_, str> {
-    let (address, query) = match url.find(['?', '#']) {
-        Some(at) => (&url[..at], format!("{}***", &url[at..=at])),
-        None => (url, String::new()),
-    };
-    let start = address.find("//").map_or(0, |at| at + 2);
-    match address[start..].rfind('@') {
-        Some(at) => Cow::Owned(format!("{}***{}{query}", &address[..start], &address[start + at..])),
-        None if query.is_empty() => Cow::Borrowed(url),
-        None => Cow::Owned(format!("{address}{query}")),
     }
 }
 
@@ -218,95 +162,14 @@ impl fmt::Debug for Provider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Provider")
             .field("name", &self.name)
+            .field("vendor", &self.vendor)
             .field("base_url", &printable(&self.base_url))
             .field("dialect", &self.dialect)
             .field("api_key", &self.api_key.as_ref().map(|_| "hidden"))
+            .field("signs", &self.sign.is_some())
             .field("headers", &self.headers.iter().map(|(name, _)| name).collect::<Vec<_>>())
             .field("models", &self.models)
             .field("every_model", &self.every_model)
             .finish_non_exhaustive()
-    }
-}
-
-/// Why a [`Provider`] cannot be used: which value breaks which rule. A key's value is never in it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InvalidProvider {
-    provider: Arc<str>,
-    what: &'static str,
-    value: String,
-    rule: &'static str,
-}
-
-impl fmt::Display for InvalidProvider {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let InvalidProvider { provider, what, value, rule } = self;
-        write!(f, "provider {provider:?}: {what}")?;
-        if !value.is_empty() {
-            write!(f, " {value:?}")?;
-        }
-        write!(f, ": {rule}")
-    }
-}
-
-impl std::error::Error for InvalidProvider {}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn refused(provider: Provider) -> String {
-        provider.build().unwrap_err().to_string()
-    }
-
-    #[test]
-    fn a_base_url_needs_a_scheme_and_a_host() {
-        for url in ["api.example.com", "/v1", "", "ftp://example.com", "http://", "not a url", "http://h/v1?"]
-        {
-            let error = refused(Provider::compatible("local", url));
-            assert!(error.contains("local") && error.contains("base URL"), "{url}: {error}");
-            assert!(error.contains(url), "{error}");
-        }
-    }
-
-    #[test]
-    fn an_empty_key_is_refused_and_a_bad_one_is_not_printed() {
-        assert!(refused(Provider::openai().api_key("  ")).contains("API key"));
-        let error = refused(Provider::openai().api_key("sk-\nsecret"));
-        assert!(error.contains("API key") && !error.contains("secret"), "{error}");
-        let error = refused(Provider::openai().base_url("https://user:secret@example.com"));
-        assert!(error.contains("credentials") && !error.contains("secret"), "{error}");
-    }
-
-    #[test]
-    fn secrets_in_a_base_url_are_never_printed() {
-        for url in [
-            "https://user:secret@example.com/v1?key=secret",
-            "https://example.com/v1?key=secret",
-            "ftp://user:secret@example.com",
-            "https://user:sec/secret@exa mple.com#secret",
-            "user:secret@example.com",
-        ] {
-            let provider = Provider::openai().base_url(url);
-            let debug = format!("{provider:?}");
-            let error = refused(provider);
-            assert!(!format!("{debug} {error}").contains("secret"), "{debug} {error}");
-            assert!(error.contains("mple.com"), "{error}");
-        }
-    }
-
-    #[test]
-    fn names_headers_and_models_are_checked() {
-        assert!(refused(Provider::openai().name("")).contains("name"));
-        assert!(refused(Provider::openai().header("bad name", "x")).contains("bad name"));
-        assert!(refused(Provider::openai().header("x-a", "b\nad")).contains("x-a"));
-        assert!(refused(Provider::openai().model("gpt", "")).contains("gpt"));
-        assert!(refused(Provider::openai().every_model("")).contains("model mapping"));
-    }
-
-    #[test]
-    fn debug_hides_the_key_and_the_values_of_headers() {
-        let provider = Provider::openai().api_key("sk-secret").header("x-proxy-key", "secret-too");
-        let built = format!("{:?}", provider.clone().build().unwrap());
-        assert!(!format!("{provider:?} {built}").contains("secret"), "{provider:?} {built}");
     }
 }

@@ -271,6 +271,15 @@ impl<B> Reader<B> {
         self.ended
     }
 
+    /// Whether nothing is missing: the end marker has been read, or what stands for it where there is none.
+    pub(crate) fn complete(&self) -> bool {
+        let complete = |decoding: &Decoding| match decoding {
+            Decoding::Stream { decoder, .. } => decoder.complete(),
+            Decoding::Whole(_) | Decoding::Opaque => false,
+        };
+        self.ended || complete(&self.decoding)
+    }
+
     /// Drops the source: the connection is free, or closed, before anybody is told of the end.
     pub(crate) fn drop_source(&mut self) {
         self.source = None;

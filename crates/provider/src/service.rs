@@ -42,8 +42,12 @@ where
 
     fn call(&mut self, request: Request<Full<Bytes>>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
-        let (body, asked) = self.config.endpoint.rewrite(&mut parts, bytes_of(body));
+        let rewritten = self.config.endpoint.rewrite(&mut parts, bytes_of(body));
         let progress = Call::get_or_insert(&mut parts.extensions).ensure_progress().clone();
+        let (body, asked) = match rewritten {
+            Ok(rewritten) => rewritten,
+            Err(error) => return ResponseFuture::unsent(error.into(), self.config.clone(), progress),
+        };
         progress.mark_sent();
         let future = self.inner.call(Request::from_parts(parts, Full::new(body)));
         ResponseFuture::new(future, self.config.clone(), asked, progress)

@@ -202,12 +202,36 @@ async fn the_form_is_what_the_head_says_or_else_what_was_asked_for() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stream_of_another_form_than_chat_passes_as_it_is() {
-    let event = "event: response.created\ndata: {\"type\":\"response.created\"}\n\n";
+    let event = "data: {\"type\":\"speech.audio.delta\",\"audio\":\"AAAA\"}\n\n";
     let mut request = ask(true, false);
-    *request.uri_mut() = "/v1/responses".parse().unwrap();
+    *request.uri_mut() = "/v1/audio/speech".parse().unwrap();
     let client = Client::new(Answer::stream(&[event, event]));
     let response = client.call(openai(), request).await.unwrap();
     assert_eq!(take(response).await.success(), event.repeat(2));
     let (_, body) = client.sent().await;
     assert!(!String::from_utf8_lossy(&body).contains("include_usage"), "{body:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_path_tells_a_dialect_of_its_own() {
+    let created = "event: response.created\ndata: {\"type\":\"response.created\"}\n\n";
+    let delta = "event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"delta\":\"Hi\"}\n\n";
+    let completed = "event: response.completed\ndata: {\"type\":\"response.completed\",\"response\":{\"status\":\"completed\",\"usage\":{\"input_tokens\":7,\"output_tokens\":2,\"total_tokens\":9}}}\n\n";
+    let request = || {
+        let mut request = ask(true, false);
+        *request.uri_mut() = "/v1/responses".parse().unwrap();
+        request
+    };
+    let client = Client::new(Answer::stream(&[created, delta, completed]));
+    let taken = take(client.call(openai(), request()).await.unwrap()).await;
+    assert_eq!(taken.ended.unwrap().usage, Some(Usage::new(7, 2)));
+    assert_eq!(taken.success(), [created, delta, completed].concat());
+    let (_, body) = client.sent().await;
+    assert!(
+        !String::from_utf8_lossy(&body).contains("include_usage"),
+        "Responses need not be asked: {body:?}"
+    );
+
+    let cut = Client::new(Answer::stream(&[created]));
+    assert_eq!(failed(cut.call(openai(), request()).await).kind(), Kind::Broken);
 }

@@ -76,7 +76,7 @@ impl<'a> Route<'a> {
             return self.path.to_owned();
         }
         let Range { start, end } = self.at;
-        format!("{}{}{}", &self.path[..start], encoded(model), &self.path[end..])
+        format!("{}{}{}", &self.path[..start], segment(model), &self.path[end..])
     }
 
     /// Writes what the path tells into what the body told.
@@ -104,7 +104,7 @@ impl Dialect {
             Dialect::Tgi => "/generate",
             Dialect::Gemini => {
                 let method = if stream { "streamGenerateContent?alt=sse" } else { "generateContent" };
-                return Some(Cow::Owned(format!("/v1beta/models/{}:{method}", encoded(model))));
+                return Some(Cow::Owned(format!("/v1beta/models/{}:{method}", segment(model))));
             }
             Dialect::Bedrock | Dialect::BedrockInvoke => {
                 let method = match (self, stream) {
@@ -113,7 +113,7 @@ impl Dialect {
                     (_, false) => "invoke",
                     (_, true) => "invoke-with-response-stream",
                 };
-                return Some(Cow::Owned(format!("/model/{}/{method}", encoded(model))));
+                return Some(Cow::Owned(format!("/model/{}/{method}", segment(model))));
             }
             Dialect::Custom(_) => return None,
         };
@@ -192,8 +192,8 @@ fn decoded(segment: &str) -> Cow<'_, str> {
     String::from_utf8(bytes).map_or(Cow::Borrowed(segment), Cow::Owned)
 }
 
-/// A segment of a path: what may not stand there as it is, a slash above all, becomes `%XX`.
-fn encoded(model: &str) -> String {
+/// A model's name as a segment of a path: what may not stand there as it is, a slash above all, becomes `%XX`.
+pub fn segment(model: &str) -> String {
     let mut segment = String::with_capacity(model.len());
     for byte in model.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~:@".contains(&byte) {

@@ -6,7 +6,7 @@ mod text;
 use buttress_call::Shape;
 
 use self::{request::Request, text::Text};
-use crate::{Dialect, RequestError, json};
+use crate::{Dialect, RequestError, Route, json};
 
 /// Reads what a request's body asks for. What the URL says in its place, a [`Route`](crate::Route) tells.
 ///
@@ -51,5 +51,18 @@ pub fn shape(dialect: Dialect, body: &[u8]) -> Result<Shape, RequestError> {
     shape.max_output = request.cap().map(|cap| cap.saturating_mul(request.choices()));
     shape.text_bytes = text.bytes + tools;
     shape.prefix = prefix;
+    Ok(shape)
+}
+
+/// Reads what a request asks for, out of its path and its body. `dialect` is the main one of the API, if that is known;
+/// OpenAI's otherwise.
+///
+/// What is read with a wrong dialect is still right in what the dialects agree on: model, stream, text.
+pub fn shape_at(dialect: Dialect, path: &str, body: &[u8]) -> Result<Shape, RequestError> {
+    let route = Route::of(dialect, path);
+    let mut shape = shape(route.as_ref().map_or(dialect, |route| route.dialect), body)?;
+    if let Some(route) = route {
+        route.complete(&mut shape);
+    }
     Ok(shape)
 }

@@ -85,6 +85,7 @@ impl Job {
         Job { cap: Some(cap), ..self }
     }
 
+    #[allow(clippy::large_types_passed_by_value, reason = "a test reads best so")]
     pub fn says(self, limits: Limits) -> Self {
         Job { limits: Some(limits), ..self }
     }
