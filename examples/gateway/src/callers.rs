@@ -6,7 +6,7 @@ use http::{HeaderMap, header};
 use subtle::{Choice, ConstantTimeEq};
 
 use crate::{
-    config::{CallerConfig, ConfigError, Env},
+    config::{Config, ConfigError, Env},
     errors::Refusal,
 };
 
@@ -16,8 +16,11 @@ pub(crate) struct Callers {
 }
 
 impl Callers {
-    pub(crate) fn new(callers: &[CallerConfig], env: Env<'_>) -> Result<Callers, ConfigError> {
-        let keys = callers.iter().map(|caller| Ok(caller.key(env)?.into_bytes().into()));
+    pub(crate) fn new(config: &Config, env: Env<'_>) -> Result<Callers, ConfigError> {
+        let keys = config.callers.iter().map(|(name, variable)| {
+            let key = Config::secret(&format!("callers.{name}"), variable, env)?;
+            Ok(key.into_bytes().into())
+        });
         Ok(Callers { keys: keys.collect::<Result<_, ConfigError>>()? })
     }
 

@@ -1,17 +1,20 @@
 //! The file: what the gateway is told.
 
-mod callers;
+mod error;
 mod routes;
+mod seconds;
 mod targets;
 
-use std::{fmt, net::SocketAddr, path::Path, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, path::Path, time::Duration};
 
+use buttress::config::{TargetConfig, from_toml};
 use serde::Deserialize;
 
+pub(crate) use self::targets::{are_one_account, circuit, differ_in_numbers_only};
 pub use self::{
-    callers::CallerConfig,
-    routes::{CommitPoint, Entry, RouteConfig, StrategyName},
-    targets::{BreakerConfig, Limits, Price, TargetConfig},
+    error::ConfigError,
+    routes::{CommitPoint, Entry, RouteConfig},
+    seconds::Seconds,
 };
 
 /// Where secrets come from: a name, and the value if there is one. The process's environment, outside of tests.
@@ -24,9 +27,11 @@ pub struct Config {
     /// Where it listens. Read at the start only. Default: a free port of 127.0.0.1.
     #[serde(default = "loopback")]
     pub listen: SocketAddr,
-    /// Lets anybody in who can reach it, although it listens beyond loopback. Default: no.
+    /// Lets in whoever can reach it, although it listens beyond loopback. Default: no.
     #[serde(default)]
     pub anonymous: bool,
+    /// The environment variable with the operator's token. Read at the start only. None: nothing can be changed over HTTP.
+    pub admin_token_env: Option<String>,
     /// The largest request body. Default: 32 MiB.
     #[serde(default = "max_request_bytes")]
     pub max_request_bytes: usize,
@@ -36,32 +41,13 @@ pub struct Config {
     /// How long a shutdown waits for the answers under way. Read at the start only. Default: 30 s.
     #[serde(default = "drain_seconds")]
     pub drain_seconds: Seconds,
-    /// Who may call. Nobody listed: anybody.
+    /// Who may call: a name, and the environment variable with the key. Nobody listed: anybody.
     #[serde(default)]
-    pub callers: Vec<CallerConfig>,
-    /// Whom it calls.
-    pub targets: Vec<TargetConfig>,
+    pub callers: BTreeMap<String, String>,
+    /// Whom it calls, by name.
+    pub targets: BTreeMap<String, TargetConfig>,
     /// Which model goes where. An exact name comes before a pattern; of patterns the first that fits.
     pub routes: Vec<RouteConfig>,
-}
-
-/// A time in seconds, above zero and at most a day.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
-#[serde(try_from = "f64")]
-pub struct Seconds(pub Duration);
-
-const DAY: f64 = 24.0 * 60.0 * 60.0;
-
-impl TryFrom<f64> for Seconds {
-    type Error = String;
-
-    fn try_from(seconds: f64) -> Result<Self, String> {
-        if seconds > 0.0 && seconds <= DAY {
-            Ok(Seconds(Duration::from_secs_f64(seconds)))
-        } else {
-            Err(format!("{seconds}: seconds must be above 0 and at most {DAY}"))
-        }
-    }
 }
 
 fn loopback() -> SocketAddr {
@@ -81,11 +67,18 @@ fn drain_seconds() -> Seconds {
 }
 
 impl Config {
-    /// Reads the file. The error names the file, and what in it breaks which rule.
+    /// Reads the file. The error names it, and what in it breaks which rule.
     pub fn read(path: &Path) -> Result<Config, ConfigError> {
-        let at = |reason: String| ConfigError(format!("{}: {reason}", path.display()));
-        let text = std::fs::read_to_string(path).map_err(|error| at(error.to_string()))?;
-        text.parse().map_err(|ConfigError(reason)| at(reason))
+        let file = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|error| ConfigError::new(&file, error))?;
+        Config::parse(&text, &file)
+    }
+
+    /// Reads a text that stands in this file.
+    pub fn parse(text: &str, file: &str) -> Result<Config, ConfigError> {
+        let config: Config = from_toml(text, file).map_err(|error| ConfigError(error.to_string()))?;
+        config.check().map_err(|ConfigError(reason)| ConfigError::new(file, reason))?;
+        Ok(config)
     }
 
     /// Another place to listen at, by the same rules.
@@ -95,64 +88,33 @@ impl Config {
     }
 
     fn check(&self) -> Result<(), ConfigError> {
-        let listening = self.listen;
-        if !listening.ip().is_loopback() && self.callers.is_empty() && !self.anonymous {
-            return Err(ConfigError(format!(
-                "listen = \"{listening}\": beyond loopback there must be `callers`, or `anonymous = true`"
-            )));
+        let listen = self.listen;
+        if !listen.ip().is_loopback() && self.callers.is_empty() && !self.anonymous {
+            let rule = "beyond loopback there must be `callers`, or `anonymous = true`";
+            return Err(ConfigError::value("listen", listen, rule));
         }
         if self.max_request_bytes == 0 {
-            return Err(ConfigError("max_request_bytes = 0: nothing would pass".into()));
+            return Err(ConfigError::value("max_request_bytes", 0, "nothing would pass"));
         }
-        once("callers", "name", self.callers.iter().map(|caller| &*caller.name))?;
-        once("targets", "name", self.targets.iter().map(|target| &*target.name))?;
-        once("routes", "model", self.routes.iter().map(|route| &*route.model))?;
-        for route in &self.routes {
+        for (name, target) in &self.targets {
+            targets::check(name, target)?;
+        }
+        for (place, route) in self.routes.iter().enumerate() {
             route.check(&self.targets)?;
+            if self.routes[..place].iter().any(|other| other.model == route.model) {
+                return Err(ConfigError::value("routes.model", &route.model, "it stands there twice"));
+            }
+        }
+        if self.routes.is_empty() {
+            return Err(ConfigError::value("routes", "[]", "there must be one at least"));
         }
         Ok(())
     }
-}
 
-impl std::str::FromStr for Config {
-    type Err = ConfigError;
-
-    fn from_str(text: &str) -> Result<Self, ConfigError> {
-        let config: Config = toml::from_str(text).map_err(|error| ConfigError(error.to_string()))?;
-        config.check()?;
-        Ok(config)
+    /// The secret in the environment variable that this key names.
+    pub(crate) fn secret(key: &str, variable: &str, env: Env<'_>) -> Result<String, ConfigError> {
+        let value = env(variable).map(|value| value.trim().to_owned());
+        let rule = "the environment has no such variable, or it is empty";
+        value.filter(|value| !value.is_empty()).ok_or_else(|| ConfigError::value(key, variable, rule))
     }
 }
-
-/// Each name once, and none empty.
-fn once<'a>(list: &str, key: &str, names: impl Iterator<Item = &'a str>) -> Result<(), ConfigError> {
-    let mut seen = std::collections::HashSet::new();
-    for name in names {
-        if name.is_empty() {
-            return Err(ConfigError(format!("{list}: {key} = \"\": it must not be empty")));
-        }
-        if !seen.insert(name) {
-            return Err(ConfigError(format!("{list}: {key} = {name:?}: it comes twice")));
-        }
-    }
-    Ok(())
-}
-
-/// Why a file is refused: which value breaks which rule. Never holds a secret: those are not in the file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConfigError(pub(crate) String);
-
-impl ConfigError {
-    /// An error about one entry of a list.
-    pub(crate) fn of(list: &str, name: &str, reason: impl fmt::Display) -> Self {
-        ConfigError(format!("{list} {name:?}: {reason}"))
-    }
-}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for ConfigError {}

@@ -8,10 +8,8 @@ pub fn curl(config: &Config, url: &str) -> String {
     let named = model.clone().find(|model| !glob::is_pattern(model));
     let model =
         named.or_else(|| model.clone().next()).map_or_else(String::new, |model| model.replace('*', "any"));
-    let key = config
-        .callers
-        .first()
-        .map_or_else(String::new, |caller| format!(" -H \"authorization: Bearer ${}\"", caller.key_env));
+    let key = config.callers.values().next();
+    let key = key.map_or_else(String::new, |variable| format!(" -H \"authorization: Bearer ${variable}\""));
     format!(
         "curl -iN {url}/v1/chat/completions{key} -H 'content-type: application/json' -d '{{\"model\": \"{model}\", \
          \"stream\": true, \"messages\": [{{\"role\": \"user\", \"content\": \"What is a buttress?\"}}]}}'"

@@ -51,8 +51,8 @@ impl Demo {
             let (name, url) = (sim.name(), server.base_url());
             write!(
                 file,
-                "[[targets]]\nname = \"{name}\"\nbase_url = \"{url}\"\nkey_env = \"{KEY}\"\n\
-                 [targets.breaker]\nopen_seconds = 5\n\n"
+                "[targets.{name}]\nprovider = \"compatible\"\nbase_url = \"{url}\"\napi_key_env = \"{KEY}\"\n\
+                 circuit_cooldown_seconds = 5\n\n"
             )?;
         }
         for model in ["gpt-5-mini", "*"] {
@@ -62,7 +62,7 @@ impl Demo {
                 "[[routes]]\nmodel = \"{model}\"\ntargets = [\"flaky\", \"steady\"]\nattempts = 1\n\n"
             )?;
         }
-        Ok(file.parse()?)
+        Ok(Config::parse(&file, "demo")?)
     }
 
     /// The environment that the file needs.

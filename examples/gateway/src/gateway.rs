@@ -5,7 +5,11 @@ use std::{
     sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
-use buttress::{breaker::BreakerHandle, failover::FailoverHandle, hedge::HedgeHandle, limit::LimitHandle};
+use buttress::{
+    BoxError,
+    control::Control,
+    telemetry::{Settings, Telemetry},
+};
 
 use crate::{
     config::{Config, ConfigError},
@@ -25,17 +29,28 @@ struct Shared {
     table: RwLock<Arc<Table>>,
     /// One reload at a time.
     reloading: Mutex<()>,
+    control: Control,
+    telemetry: Telemetry,
     env: Box<Environment>,
 }
 
 impl Gateway {
-    /// A gateway for this file, with secrets from `env`. The error says which value breaks which rule.
+    /// A gateway for this file, with secrets from `env`.
+    ///
+    /// # Errors
+    ///
+    /// If a value breaks a rule: the error says which. Metrics go to the recorder that is installed by now, if any.
     pub fn new(
         config: Config,
         env: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
-    ) -> Result<Gateway, ConfigError> {
-        let table = RwLock::new(Arc::new(Table::new(config, None, &env)?));
-        Ok(Gateway { shared: Arc::new(Shared { table, reloading: Mutex::new(()), env: Box::new(env) }) })
+    ) -> Result<Gateway, BoxError> {
+        let telemetry = Telemetry::new(Settings { prices: config.prices(), ..Settings::default() })?;
+        let table = Table::new(config, None, &telemetry, &env)?;
+        let control = table.control();
+        control.telemetry(telemetry.clone());
+        let table = RwLock::new(Arc::new(table));
+        let (reloading, env) = (Mutex::new(()), Box::new(env));
+        Ok(Gateway { shared: Arc::new(Shared { table, reloading, control, telemetry, env }) })
     }
 
     /// Takes this file instead. Refused, with the reason, it changes nothing.
@@ -44,13 +59,20 @@ impl Gateway {
     /// so does whatever a route has learnt, unless something else than its targets' order is new.
     ///
     /// Blocks while it reads certificates: not for an async context.
+    ///
+    /// # Errors
+    ///
+    /// If a value breaks a rule.
     pub fn reload(&self, config: Config) -> Result<(), ConfigError> {
-        let _one = self.shared.reloading.lock().unwrap_or_else(PoisonError::into_inner);
+        let Shared { table, reloading, control, telemetry, env } = &*self.shared;
+        let _one = reloading.lock().unwrap_or_else(PoisonError::into_inner);
         let old = self.table();
-        let new = Table::new(config, Some(&old), &*self.shared.env)?;
+        let new = Table::new(config, Some(&old), telemetry, env)?;
+        telemetry.set_prices(&new.config.prices()).map_err(|error| ConfigError(error.to_string()))?;
         // From here on nothing can fail.
         new.take_over(&old);
-        *self.shared.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(new);
+        control.replace(&new.control());
+        *table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(new);
         Ok(())
     }
 
@@ -64,24 +86,9 @@ impl Gateway {
         self.table().config.clone()
     }
 
-    /// The circuit of this target.
-    pub fn breaker(&self, target: &str) -> Option<BreakerHandle> {
-        self.table().target(target).map(|target| target.circuit())
-    }
-
-    /// The limits of this target, if it has any.
-    pub fn limits(&self, target: &str) -> Option<LimitHandle> {
-        self.table().target(target).and_then(|target| target.limits())
-    }
-
-    /// The targets of the route that serves this model.
-    pub fn failover(&self, model: &str) -> Option<FailoverHandle> {
-        self.table().route(model).map(|route| route.failover.clone())
-    }
-
-    /// The hedge of the route that serves this model, if it has one.
-    pub fn hedge(&self, model: &str) -> Option<HedgeHandle> {
-        self.table().route(model).and_then(|route| route.hedge.clone())
+    /// A look at every layer, and a hand on it, by the names of targets and of routes' models.
+    pub fn control(&self) -> &Control {
+        &self.shared.control
     }
 
     pub(crate) fn table(&self) -> Arc<Table> {

@@ -35,7 +35,7 @@ async fn follow(gateway: Gateway, path: PathBuf, mut hang_ups: HangUps) {
         }
         seen = now;
         let loaded = match &seen {
-            Ok(text) => load(&gateway, text.clone()).await,
+            Ok(text) => load(&gateway, text.clone(), path.display().to_string()).await,
             Err(error) => Err(error.clone()),
         };
         let file = path.display();
@@ -50,10 +50,10 @@ async fn read(path: &Path) -> Result<String, String> {
     tokio::fs::read_to_string(path).await.map_err(|error| error.to_string())
 }
 
-async fn load(gateway: &Gateway, text: String) -> Result<(), String> {
+async fn load(gateway: &Gateway, text: String, file: String) -> Result<(), String> {
     let gateway = gateway.clone();
     let load = move || {
-        let config: Config = text.parse()?;
+        let config = Config::parse(&text, &file)?;
         let (old, new) = (gateway.config().listen, config.listen);
         gateway.reload(config)?;
         if old != new {

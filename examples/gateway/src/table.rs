@@ -1,6 +1,11 @@
 //! The routing table: all that a reload replaces, at once.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use buttress::{control::Control, telemetry::Telemetry};
 
 use crate::{
     callers::Callers,
@@ -15,23 +20,28 @@ use crate::{
 pub(crate) struct Table {
     pub(crate) config: Config,
     pub(crate) callers: Callers,
-    targets: HashMap<String, Arc<Target>>,
+    targets: BTreeMap<String, Arc<Target>>,
     named: HashMap<String, Arc<Route>>,
     patterns: Vec<Arc<Route>>,
 }
 
 impl Table {
     /// A table for this file. Whatever of `old` need not change is taken over, and nothing of it is touched.
-    pub(crate) fn new(config: Config, old: Option<&Table>, env: Env<'_>) -> Result<Table, ConfigError> {
-        let callers = Callers::new(&config.callers, env)?;
-        let targets = config.targets.iter().map(|target| {
-            let old = old.and_then(|old| old.targets.get(&target.name));
-            Ok((target.name.clone(), Target::new(target, old, env)?))
+    pub(crate) fn new(
+        config: Config,
+        old: Option<&Table>,
+        telemetry: &Telemetry,
+        env: Env<'_>,
+    ) -> Result<Table, ConfigError> {
+        let callers = Callers::new(&config, env)?;
+        let targets = config.targets.keys().map(|name| {
+            let old = old.and_then(|old| old.targets.get(name));
+            Ok((name.clone(), Target::new(name, &config, old, telemetry, env)?))
         });
-        let targets: HashMap<_, _> = targets.collect::<Result<_, ConfigError>>()?;
+        let targets: BTreeMap<_, _> = targets.collect::<Result<_, ConfigError>>()?;
         let (mut named, mut patterns) = (HashMap::new(), Vec::new());
         for route in &config.routes {
-            let made = Route::new(route, &targets, old.and_then(|old| old.of(&route.model)))?;
+            let made = Route::new(route, &targets, old.and_then(|old| old.of(&route.model)), telemetry)?;
             if glob::is_pattern(&route.model) {
                 patterns.push(made);
             } else {
@@ -43,11 +53,8 @@ impl Table {
 
     /// Brings what was taken over from `old` in line with the file.
     pub(crate) fn take_over(&self, old: &Table) {
-        let before = |name: &str| old.config.targets.iter().find(|target| target.name == name);
-        for config in &self.config.targets {
-            if let Some(target) = self.targets.get(&config.name) {
-                target.adjust(config, before(&config.name));
-            }
+        for target in self.targets.values() {
+            target.adjust(&self.config, &old.config);
         }
         for config in &self.config.routes {
             let before = old.config.routes.iter().find(|before| before.model == config.model);
@@ -57,14 +64,20 @@ impl Table {
         }
     }
 
+    /// Every handle, by name.
+    pub(crate) fn control(&self) -> Control {
+        let control = Control::new();
+        for config in &self.config.routes {
+            let Some(route) = self.of(&config.model) else { continue };
+            control.insert(&*config.model, &route.handles());
+        }
+        control
+    }
+
     /// The route for a model.
     pub(crate) fn route(&self, model: &str) -> Option<&Arc<Route>> {
         let pattern = || self.patterns.iter().find(|route| glob::fits(&route.config.model, model));
         self.named.get(model).or_else(pattern)
-    }
-
-    pub(crate) fn target(&self, name: &str) -> Option<&Arc<Target>> {
-        self.targets.get(name)
     }
 
     /// The models that have a name.

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use buttress::{
-    BoxError,
-    breaker::{BreakerHandle, BreakerLayer},
-    limit::{LimitHandle, LimitLayer},
+    BoxError, TargetHandles,
+    breaker::BreakerLayer,
+    config::TargetConfig,
+    limit::LimitLayer,
     provider::{Provider, ProviderLayer},
+    telemetry::{Telemetry, TelemetryLayer},
 };
 use bytes::Bytes;
 use http_body_util::Full;
@@ -16,69 +18,86 @@ use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
 };
 
-use crate::config::{ConfigError, Env, TargetConfig};
+use crate::config::{self, Config, ConfigError, Env};
 
 pub(crate) type HttpClient = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
 /// A pool, a circuit and limits, in use by every route that lists the target.
 #[derive(Debug)]
 pub(crate) struct Target {
+    pub(crate) name: Arc<str>,
     pub(crate) config: TargetConfig,
     pub(crate) provider: Provider,
     pub(crate) client: HttpClient,
-    pub(crate) breaker: BreakerLayer,
+    pub(crate) attempts: TelemetryLayer,
+    pub(crate) breaker: Option<BreakerLayer>,
     pub(crate) limit: Option<LimitLayer>,
 }
 
 impl Target {
-    /// A target for this entry of the file. What `old` has learnt stays, as far as it is about the same account.
+    /// The target of this name in the file. What `old` has learnt stays, as far as it is about the same account.
     pub(crate) fn new(
-        config: &TargetConfig,
+        name: &str,
+        file: &Config,
         old: Option<&Arc<Target>>,
+        telemetry: &Telemetry,
         env: Env<'_>,
     ) -> Result<Arc<Target>, ConfigError> {
-        let wrong = |error: BoxError| ConfigError::of("targets", &config.name, error);
+        let wrong = |error: BoxError| ConfigError::new(format!("targets.{name}"), error);
+        let config = &file.targets[name];
         // Each number is checked here, also where a handle only takes it over later.
-        let provider = config.provider(env)?;
+        let provider = config.provider_with(name, env).map_err(|error| wrong(error.into()))?;
         let _ = ProviderLayer::new(provider.clone()).map_err(|error| wrong(error.into()))?;
-        let breaker = BreakerLayer::new(config.breaker.policy()).map_err(|error| wrong(error.into()))?;
-        let limit = config.limits.map(|limits| LimitLayer::new(limits.policy())).transpose();
+        let breaker = config::circuit(config).map(BreakerLayer::new).transpose();
+        let breaker = breaker.map_err(|error| wrong(error.into()))?;
+        let limit = file.limits(name).map(LimitLayer::new).transpose();
         let limit = limit.map_err(|error| wrong(error.into()))?;
-        let old = old.filter(|old| old.config.is_account_of(config));
-        if let Some(same) = old.filter(|old| old.config.differs_in_numbers_only(config)) {
+        let old = old.filter(|old| config::are_one_account(&old.config, config));
+        if let Some(same) = old.filter(|old| config::differ_in_numbers_only(&old.config, config)) {
             return Ok(same.clone());
         }
         Ok(Arc::new(Target {
+            name: name.into(),
+            config: config.clone(),
             provider,
             client: old.map_or_else(client, |old| Ok(old.client.clone())).map_err(wrong)?,
-            breaker: old.map_or_else(|| breaker.name(&*config.name), |old| old.breaker.clone()),
-            limit: limit
-                .map(|new| old.and_then(|old| old.limit.clone()).unwrap_or_else(|| new.name(&*config.name))),
-            config: config.clone(),
+            attempts: old.map_or_else(|| telemetry.attempt(name), |old| old.attempts.clone()),
+            breaker: breaker.map(|new| kept(old, |old| &old.breaker).unwrap_or_else(|| new.name(name))),
+            limit: limit.map(|new| kept(old, |old| &old.limit).unwrap_or_else(|| new.name(name))),
         }))
     }
 
-    /// Takes over the numbers of this entry where they differ from those of the file before. What an operator has set
-    /// meanwhile stays, unless the file says something new.
-    pub(crate) fn adjust(&self, new: &TargetConfig, before: Option<&TargetConfig>) {
-        if before.is_some_and(|before| before.breaker != new.breaker) {
-            // Checked when the target was made.
-            let _ = self.breaker.handle().set_policy(new.breaker.policy());
-        }
-        if let (Some(limit), Some(limits)) = (&self.limit, &new.limits)
-            && before.is_some_and(|before| before.limits != new.limits)
+    /// Takes over the numbers of the file where they are not those of the file before. What an operator has set meanwhile
+    /// stays, unless the file says something new.
+    pub(crate) fn adjust(&self, new: &Config, before: &Config) {
+        let settings = |file: &Config| file.targets.get(&*self.name).cloned();
+        let numbers = |target: TargetConfig| (target.circuit_threshold, target.circuit_cooldown);
+        if let (Some(breaker), Some(now)) = (&self.breaker, settings(new))
+            && let Some(policy) = config::circuit(&now)
+            && settings(before).is_some_and(|before| numbers(before) != numbers(now))
         {
-            let _ = limit.handle().set_policy(limits.policy());
+            // It was checked when the target was made.
+            let _ = breaker.handle().set_policy(policy);
+        }
+        if let (Some(limit), Some(now)) = (&self.limit, new.limits(&self.name))
+            && before.limits(&self.name).is_some_and(|before| before != now)
+        {
+            let _ = limit.handle().set_policy(now);
         }
     }
 
-    pub(crate) fn circuit(&self) -> BreakerHandle {
-        self.breaker.handle()
+    pub(crate) fn handles(&self) -> TargetHandles {
+        TargetHandles {
+            breaker: self.breaker.as_ref().map(BreakerLayer::handle),
+            limit: self.limit.as_ref().map(LimitLayer::handle),
+            ..TargetHandles::new(self.name.clone())
+        }
     }
+}
 
-    pub(crate) fn limits(&self) -> Option<LimitHandle> {
-        self.limit.as_ref().map(LimitLayer::handle)
-    }
+/// A layer of the target as it was: its state goes on.
+fn kept<L: Clone>(old: Option<&Arc<Target>>, layer: impl Fn(&Target) -> &Option<L>) -> Option<L> {
+    layer(old?).clone()
 }
 
 /// A pool of its own, so that a target that holds its connections keeps nobody else from theirs.

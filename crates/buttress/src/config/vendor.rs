@@ -45,7 +45,7 @@ impl Vendor {
     }
 
     /// Whether what is written for this one can be read by the other: nothing is translated.
-    pub(super) fn speaks_as(self, other: Vendor) -> bool {
+    pub fn speaks_as(self, other: Vendor) -> bool {
         (self == Vendor::Anthropic) == (other == Vendor::Anthropic)
     }
 

@@ -1,9 +1,9 @@
 //! Which model goes where.
 
-use std::{fmt, time::Duration};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 use buttress::{
-    failover::{Affinity, Cheapest, Failover, InOrder, MostReliable, PowerOfTwo, Weighted},
+    config::{StrategyConfig, TargetConfig},
     provider::Commit,
     retry::{Backoff, Retries},
     timeout::{TimeLimit, Timeouts},
@@ -13,7 +13,7 @@ use serde::{
     de::{self, MapAccess, Visitor},
 };
 
-use super::{ConfigError, Seconds, TargetConfig};
+use super::{ConfigError, Seconds};
 
 /// One route: a model, and the targets that serve it.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
@@ -25,7 +25,7 @@ pub struct RouteConfig {
     pub targets: Vec<Entry>,
     /// Which target is next. Default: as listed.
     #[serde(default)]
-    pub strategy: StrategyName,
+    pub strategy: StrategyConfig,
     /// How much of a stream is held back before the caller sees it. Default: up to the first content.
     #[serde(default)]
     pub commit: CommitPoint,
@@ -54,10 +54,10 @@ pub struct Entry {
     pub target: String,
     /// The model to ask it for, whatever the caller asked for.
     pub model: Option<String>,
-    /// Higher tiers are asked only when no target of a lower one can serve.
-    pub tier: u32,
-    /// Its share, where the strategy is `weighted`.
-    pub weight: u32,
+    /// Its tier in this route. Default: the target's own.
+    pub tier: Option<u32>,
+    /// Its weight in this route. Default: the target's own.
+    pub weight: Option<u32>,
 }
 
 #[derive(Deserialize)]
@@ -65,14 +65,8 @@ pub struct Entry {
 struct Table {
     target: String,
     model: Option<String>,
-    #[serde(default)]
-    tier: u32,
-    #[serde(default = "one")]
-    weight: u32,
-}
-
-fn one() -> u32 {
-    1
+    tier: Option<u32>,
+    weight: Option<u32>,
 }
 
 impl<'de> Deserialize<'de> for Entry {
@@ -88,7 +82,7 @@ impl<'de> Deserialize<'de> for Entry {
             }
 
             fn visit_str<E>(self, target: &str) -> Result<Entry, E> {
-                Ok(Entry { target: target.to_owned(), model: None, tier: 0, weight: 1 })
+                Ok(Entry { target: target.to_owned(), model: None, tier: None, weight: None })
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Entry, A::Error> {
@@ -103,38 +97,12 @@ impl<'de> Deserialize<'de> for Entry {
 }
 
 impl Entry {
-    /// Its name within its route: the target's, with the model where one is set, as a target may serve with several.
-    pub(crate) fn name(&self) -> String {
+    /// Its name among the entries of its route: the target's, with the model where it stands there more than once.
+    pub(crate) fn name(&self, all: &[Entry]) -> String {
+        let alone = all.iter().filter(|other| other.target == self.target).count() == 1;
         match &self.model {
-            Some(model) => format!("{}/{model}", self.target),
-            None => self.target.clone(),
-        }
-    }
-}
-
-/// Which target is next.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "`buttress::failover` has a type of each name, with docs")]
-pub enum StrategyName {
-    #[default]
-    InOrder,
-    Weighted,
-    PowerOfTwo,
-    MostReliable,
-    Affinity,
-    Cheapest,
-}
-
-impl StrategyName {
-    pub(crate) fn apply<S>(self, failover: Failover<S>) -> Failover<S> {
-        match self {
-            StrategyName::InOrder => failover.strategy(InOrder),
-            StrategyName::Weighted => failover.strategy(Weighted),
-            StrategyName::PowerOfTwo => failover.strategy(PowerOfTwo),
-            StrategyName::MostReliable => failover.strategy(MostReliable),
-            StrategyName::Affinity => failover.strategy(Affinity::default()),
-            StrategyName::Cheapest => failover.strategy(Cheapest),
+            Some(model) if !alone => format!("{}/{model}", self.target),
+            _ => self.target.clone(),
         }
     }
 }
@@ -163,17 +131,21 @@ impl CommitPoint {
 }
 
 impl RouteConfig {
-    pub(crate) fn check(&self, targets: &[TargetConfig]) -> Result<(), ConfigError> {
-        let wrong = |reason: String| Err(ConfigError::of("routes", &self.model, reason));
-        if self.targets.is_empty() {
-            return wrong("targets = []: there must be one at least".into());
+    pub(crate) fn check(&self, targets: &BTreeMap<String, TargetConfig>) -> Result<(), ConfigError> {
+        let RouteConfig { model, targets: list, .. } = self;
+        let key = format!("routes {model:?}: targets");
+        if model.is_empty() {
+            return Err(ConfigError::value("routes.model", "\"\"", "it must not be empty"));
         }
-        for entry in &self.targets {
-            if !targets.iter().any(|target| target.name == entry.target) {
-                return wrong(format!("targets: {:?} is not one of the targets", entry.target));
+        if list.is_empty() {
+            return Err(ConfigError::value(key, "[]", "there must be one at least"));
+        }
+        match list.iter().find(|entry| !targets.contains_key(&entry.target)) {
+            Some(unknown) => {
+                Err(ConfigError::value(key, &unknown.target, "there is no [targets.NAME] of this name"))
             }
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// The limits of the whole call.

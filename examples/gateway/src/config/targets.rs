@@ -1,172 +1,58 @@
-//! Whom the gateway calls.
+//! What a gateway asks of its targets beside what `buttress::config` does.
 
-use std::collections::BTreeMap;
+use buttress::{
+    breaker,
+    config::{TargetConfig, Vendor},
+    limit,
+    telemetry::Price,
+};
 
-use buttress::{breaker, limit, provider::Provider};
-use serde::Deserialize;
+use super::{Config, ConfigError};
 
-use super::{ConfigError, Env, Seconds, callers::secret};
-
-/// One account at one provider.
-#[derive(Clone, Debug, Deserialize, PartialEq)]
-#[serde(deny_unknown_fields)]
-pub struct TargetConfig {
-    /// Its name: in routes, in the answers' header, in logs and metrics.
-    pub name: String,
-    /// Who it is: `openai`, or `compatible` for any server that speaks OpenAI's API.
-    #[serde(default = "compatible")]
-    pub provider: String,
-    /// What stands before `/v1/chat/completions`. Default: the provider's own.
-    pub base_url: Option<String>,
-    /// The environment variable that holds its key. None: it wants no key.
-    pub key_env: Option<String>,
-    /// Headers for every request to it.
-    #[serde(default)]
-    pub headers: BTreeMap<String, String>,
-    /// What it calls the models that callers call otherwise.
-    #[serde(default)]
-    pub models: BTreeMap<String, String>,
-    /// Its context window in tokens: longer prompts go elsewhere. Default: unknown.
-    pub window: Option<u64>,
-    /// What a million tokens cost.
-    pub price: Option<Price>,
-    /// Its limits. Default: none.
-    pub limits: Option<Limits>,
-    /// When it is left alone. Default: 5 failures in a row, 60 s, 3 probes.
-    #[serde(default)]
-    pub breaker: BreakerConfig,
-}
-
-fn compatible() -> String {
-    "compatible".into()
-}
-
-/// What a million tokens cost, in any currency that is the same for all targets.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
-#[serde(deny_unknown_fields)]
-pub struct Price {
-    /// Of the prompt.
-    pub input: f64,
-    /// Of the answer.
-    pub output: f64,
-}
-
-impl Price {
-    /// One number to compare by: a chat reads about three tokens for each that it writes.
-    pub(crate) fn blended(self) -> f64 {
-        (3.0 * self.input + self.output) / 4.0
+/// Callers speak OpenAI's dialect and nothing is translated, so a target must speak it too.
+pub(super) fn check(name: &str, target: &TargetConfig) -> Result<(), ConfigError> {
+    let vendor = target.vendor(name).map_err(|error| ConfigError(error.to_string()))?;
+    if !vendor.speaks_as(Vendor::OpenAi) {
+        let rule = "nothing is translated: if it has an address that speaks OpenAI's API, use `compatible` with that one";
+        return Err(ConfigError::value(format!("targets.{name}.provider"), vendor.as_str(), rule));
     }
+    Ok(())
 }
 
-/// What the provider allows.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq)]
-#[serde(deny_unknown_fields)]
-pub struct Limits {
-    /// Requests a minute.
-    pub requests: Option<u64>,
-    /// Tokens a minute, input and output together.
-    pub tokens: Option<u64>,
-    /// Tokens of prompts a minute, where they are counted apart.
-    pub input_tokens: Option<u64>,
-    /// Generated tokens a minute, where they are counted apart.
-    pub output_tokens: Option<u64>,
-    /// Calls at the same time.
-    pub in_flight: Option<usize>,
-    /// How many calls may wait for their turn. Default: none, so that they go to the next target.
-    #[serde(default)]
-    pub max_waiting: usize,
-    /// How long one may wait. Default: 60 s.
-    pub max_wait_seconds: Option<Seconds>,
-    /// How long the rate rises after the start and after a storm of 429s, 0 for not at all. Default: 60.
-    pub ramp_up_seconds: Option<u32>,
-    /// Whether the quotas follow the `limit` of the provider's headers. Default: no.
-    #[serde(default)]
-    pub learn_quota: bool,
+/// Whether what was made for `old` serves for `new` as it is, but for numbers that its handles change.
+pub(crate) fn differ_in_numbers_only(old: &TargetConfig, new: &TargetConfig) -> bool {
+    let numbers = TargetConfig {
+        limits: new.limits.clone(),
+        circuit_threshold: new.circuit_threshold,
+        circuit_cooldown: new.circuit_cooldown,
+        ..old.clone()
+    };
+    numbers == *new
+        && circuit(old).is_some() == circuit(new).is_some()
+        && old.limits.policy(false).is_some() == new.limits.policy(false).is_some()
 }
 
-impl Limits {
-    pub(crate) fn policy(&self) -> limit::Policy {
-        let default = limit::Policy::default();
-        limit::Policy {
-            requests: self.requests,
-            tokens: self.tokens,
-            input_tokens: self.input_tokens,
-            output_tokens: self.output_tokens,
-            in_flight: self.in_flight,
-            max_waiting: self.max_waiting,
-            max_wait: self.max_wait_seconds.map_or(default.max_wait, |Seconds(wait)| wait),
-            ramp_up: self
-                .ramp_up_seconds
-                .map_or(default.ramp_up, |seconds| std::time::Duration::from_secs(seconds.into())),
-            learn_quota: self.learn_quota,
-            ..default
-        }
-    }
+/// Whether both are the same account at the same place.
+pub(crate) fn are_one_account(old: &TargetConfig, new: &TargetConfig) -> bool {
+    (old.provider, &old.base_url, &old.api_key_env) == (new.provider, &new.base_url, &new.api_key_env)
 }
 
-/// When a target is left alone.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq)]
-#[serde(deny_unknown_fields)]
-pub struct BreakerConfig {
-    /// After so many failures in a row. Default: 5.
-    pub failures: Option<u32>,
-    /// For so long. Default: 60 s.
-    pub open_seconds: Option<Seconds>,
-    /// Then so many calls find out whether it is back. Default: 3.
-    pub probes: Option<u32>,
+/// When a target is left alone: after 5 failures in a row, for 60 s, if the file says nothing else.
+pub(crate) fn circuit(target: &TargetConfig) -> Option<breaker::Policy> {
+    target.breaker_policy(Some(breaker::Policy::default()))
 }
 
-impl BreakerConfig {
-    pub(crate) fn policy(&self) -> breaker::Policy {
-        let mut policy = breaker::Policy::default();
-        if let Some(failures) = self.failures {
-            policy.consecutive_failures = Some(failures);
-        }
-        if let Some(Seconds(time)) = self.open_seconds {
-            policy.open = breaker::OpenFor::Fixed(time);
-        }
-        if let Some(probes) = self.probes {
-            policy.probes = probes;
-        }
-        policy
-    }
-}
-
-impl TargetConfig {
-    /// The provider, with its key.
-    pub(crate) fn provider(&self, env: Env<'_>) -> Result<Provider, ConfigError> {
-        let wrong = |reason: String| ConfigError::of("targets", &self.name, reason);
-        let mut provider = match (&*self.provider, &self.base_url) {
-            ("openai", None) => Provider::openai(),
-            ("openai", Some(url)) => Provider::openai().base_url(url),
-            ("compatible", Some(url)) => Provider::compatible(&*self.name, url),
-            ("compatible", None) => {
-                return Err(wrong("provider = \"compatible\": it needs a base_url".into()));
-            }
-            (other, _) => {
-                return Err(wrong(format!("provider = {other:?}: it must be openai or compatible")));
-            }
-        };
-        if let Some(name) = &self.key_env {
-            provider = provider.api_key(secret(name, env).map_err(wrong)?);
-        }
-        for (name, value) in &self.headers {
-            provider = provider.header(name, value);
-        }
-        for (from, to) in &self.models {
-            provider = provider.model(from, to);
-        }
-        Ok(provider.name(&*self.name))
+impl Config {
+    /// A target's limits. A call waits for them only where no other target is left to take it.
+    pub(crate) fn limits(&self, target: &str) -> Option<limit::Policy> {
+        let lists = self.routes.iter().map(|route| &route.targets);
+        let mut lists = lists.filter(|list| list.iter().any(|entry| entry.target == target));
+        let last = lists.all(|list| list.last().is_some_and(|entry| entry.target == target));
+        self.targets.get(target)?.limits.policy(last)
     }
 
-    /// Whether a target made for `other` can serve for this one as it is, but for numbers that its handles change.
-    pub(crate) fn differs_in_numbers_only(&self, other: &TargetConfig) -> bool {
-        let numbers = TargetConfig { limits: other.limits, breaker: other.breaker, ..self.clone() };
-        numbers == *other && self.limits.is_some() == other.limits.is_some()
-    }
-
-    /// Whether both are the same account at the same place.
-    pub(crate) fn is_account_of(&self, other: &TargetConfig) -> bool {
-        (&self.provider, &self.base_url, &self.key_env) == (&other.provider, &other.base_url, &other.key_env)
+    /// What the targets charge.
+    pub(crate) fn prices(&self) -> Vec<Price> {
+        self.targets.iter().filter_map(|(name, target)| Some(target.price?.of_target(name))).collect()
     }
 }

@@ -30,7 +30,7 @@ async fn an_answer_passes_byte_for_byte_with_the_target_in_a_header() {
 async fn the_request_passes_with_the_targets_key_and_without_what_is_the_callers() {
     let provider = Scripted::answering("200 OK", "content-type: application/json\r\n", b"{}").await;
     let file = target("a", &provider.url)
-        + "headers = { \"x-title\" = \"gateway\" }\nmodels = { \"m\" = \"vendor/m\" }\n\
+        + "models = { \"m\" = \"vendor/m\" }\n\
            [[routes]]\nmodel = \"m\"\ntargets = [\"a\"]\n";
     let running = Running::start(&file).await;
     let caller = running.caller();
@@ -47,9 +47,7 @@ async fn the_request_passes_with_the_targets_key_and_without_what_is_the_callers
 
     let seen = provider.seen().pop().unwrap();
     assert!(seen.ends_with("{ \"model\" : \"vendor/m\", \"seed\": 1.0, \"messages\":[] }"), "{seen}");
-    for there in
-        [&*format!("authorization: Bearer {TARGET_KEY}"), "x-stainless-lang: python", "x-title: gateway"]
-    {
+    for there in [&*format!("authorization: Bearer {TARGET_KEY}"), "x-stainless-lang: python"] {
         assert!(seen.contains(there), "{there}: {seen}");
     }
     for gone in [crate::kit::CALLER_KEY, "org-of-the-caller", "session=1", "10.0.0.1"] {
@@ -60,7 +58,7 @@ async fn the_request_passes_with_the_targets_key_and_without_what_is_the_callers
 #[tokio::test]
 async fn a_target_without_a_key_does_not_get_the_callers() {
     let provider = Scripted::answering("200 OK", "content-type: application/json\r\n", b"{}").await;
-    let file = target("a", &provider.url).replace("key_env = \"TARGET_KEY\"\n", "")
+    let file = target("a", &provider.url).replace("api_key_env = \"TARGET_KEY\"\n", "")
         + "[[routes]]\nmodel = \"m\"\ntargets = [\"a\"]\n";
     let running = Running::start(&file).await;
     running.caller().whole("/v1/chat/completions", chat("m", false)).await;

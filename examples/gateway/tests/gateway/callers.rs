@@ -5,12 +5,12 @@ use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use serde_json::Value;
 
-use crate::kit::{Running, chat, sim, target};
+use crate::kit::{Running, chat, config, sim, target};
 
 #[tokio::test]
 async fn without_its_key_a_caller_gets_401_and_the_provider_hears_nothing() {
     let (sim, server) = sim("a", 2, 1).await;
-    let file = "[[callers]]\nname = \"web\"\nkey_env = \"CALLER_KEY\"\n".to_owned()
+    let file = "callers = { web = \"CALLER_KEY\" }\n".to_owned()
         + &target("a", &server.base_url())
         + "[[routes]]\nmodel = \"m\"\ntargets = [\"a\"]\n";
     let running = Running::start(&file).await;
@@ -41,9 +41,9 @@ async fn beyond_loopback_there_must_be_callers() {
             + &target("a", "http://127.0.0.1:1")
             + "[[routes]]\nmodel = \"m\"\ntargets = [\"a\"]\n"
     };
-    let error = file("").parse::<buttress_gateway::config::Config>().unwrap_err().to_string();
+    let error = config(&file("")).unwrap_err().to_string();
     assert!(error.contains("listen") && error.contains("0.0.0.0:0") && error.contains("callers"), "{error}");
-    for more in ["anonymous = true\n", "[[callers]]\nname = \"web\"\nkey_env = \"CALLER_KEY\"\n"] {
-        file(more).parse::<buttress_gateway::config::Config>().unwrap();
+    for more in ["anonymous = true\n", "callers = { web = \"CALLER_KEY\" }\n"] {
+        config(&file(more)).unwrap();
     }
 }

@@ -11,7 +11,7 @@ async fn gateway(fault: Fault) -> (Sim, buttress_sim::Server, Running) {
     let (sim, server) = sim("a", 50, 1).await;
     sim.inject(Rule::always(fault)).unwrap();
     let file = target("a", &server.base_url())
-        + "[targets.limits]\nin_flight = 4\n[[routes]]\nmodel = \"m\"\ntargets = [\"a\"]\n";
+        + "limits = { concurrency = 4 }\n[[routes]]\nmodel = \"m\"\ntargets = [\"a\"]\n";
     let running = Running::start(&file).await;
     (sim, server, running)
 }
@@ -22,7 +22,7 @@ async fn is_cancelled(sim: &Sim, running: &Running) {
         other => Err(format!("{other:?}")),
     })
     .await;
-    until(|| running.is_at_rest("m", &["a"])).await;
+    until(|| running.is_at_rest()).await;
     until(|| match sim.open_connections() {
         0 => Ok(()),
         open => Err(format!("{open} connections are open")),

@@ -6,7 +6,11 @@ mod scripted;
 
 use std::{sync::Arc, time::Duration};
 
-use buttress_gateway::{Gateway, server::serve};
+use buttress_gateway::{
+    Gateway,
+    config::{Config, ConfigError},
+    server::serve,
+};
 use buttress_sim::{Latency, Model, Server, Sim, Wire};
 use tokio::{
     net::TcpListener,
@@ -45,7 +49,13 @@ pub(crate) async fn sim(name: &str, tokens: u64, every: u64) -> (Sim, Server) {
 
 /// An entry of a file for a target.
 pub(crate) fn target(name: &str, url: &str) -> String {
-    format!("[[targets]]\nname = \"{name}\"\nbase_url = \"{url}\"\nkey_env = \"TARGET_KEY\"\n")
+    format!(
+        "[targets.{name}]\nprovider = \"compatible\"\nbase_url = \"{url}\"\napi_key_env = \"TARGET_KEY\"\n"
+    )
+}
+
+pub(crate) fn config(file: &str) -> Result<Config, ConfigError> {
+    Config::parse(file, "gateway.toml")
 }
 
 /// A gateway that serves until this is dropped.
@@ -58,7 +68,7 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) async fn start(file: &str) -> Running {
-        let gateway = Gateway::new(file.parse().unwrap(), env).unwrap();
+        let gateway = Gateway::new(config(file).unwrap(), env).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel();
@@ -88,23 +98,26 @@ impl Running {
         (&mut self.serving).await.unwrap();
     }
 
-    /// Whether nothing is held any more: no place, no token, no probe.
-    pub(crate) fn is_at_rest(&self, model: &str, targets: &[&str]) -> Result<(), String> {
-        for target in self.gateway.failover(model).unwrap().snapshot() {
-            if target.in_flight != 0 {
-                return Err(format!("{}: {} in flight", target.name, target.in_flight));
+    /// Whether nothing is held any more: no call, no place, no token, no probe.
+    pub(crate) fn is_at_rest(&self) -> Result<(), String> {
+        let status = self.gateway.control().status();
+        for route in &status.routes {
+            for place in &route.targets {
+                if place.in_flight != 0 {
+                    return Err(format!("{} at {}: {} in flight", route.name, place.name, place.in_flight));
+                }
             }
         }
-        for target in targets {
-            let probes = self.gateway.breaker(target).unwrap().snapshot().probes;
-            let limits = self.gateway.limits(target).map(|limits| limits.snapshot());
-            let held = limits.iter().map(|limits| {
-                let levels = [limits.requests, limits.tokens, limits.input_tokens, limits.output_tokens];
+        for target in &status.targets {
+            let probes = target.breaker.as_ref().map_or(0, |breaker| breaker.probes);
+            let limits = target.limit.iter();
+            let held = limits.map(|limit| {
+                let levels = [&limit.requests, &limit.tokens, &limit.input_tokens, &limit.output_tokens];
                 let held: u64 = levels.into_iter().flatten().map(|level| level.held).sum();
-                (limits.in_flight, limits.waiting, held)
+                limit.in_flight as u64 + limit.waiting as u64 + held
             });
-            if probes != 0 || held.clone().any(|held| held != (0, 0, 0)) {
-                return Err(format!("{target}: {probes} probes, {:?} held", held.collect::<Vec<_>>()));
+            if probes != 0 || held.sum::<u64>() != 0 {
+                return Err(format!("{target:?}"));
             }
         }
         Ok(())

@@ -1,5 +1,7 @@
 //! The gateway, over real sockets on loopback.
 
+#![allow(clippy::unwrap_used, reason = "tests, though clippy only knows the functions marked as such")]
+
 mod answers;
 mod callers;
 mod ends;
