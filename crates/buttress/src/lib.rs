@@ -1,4 +1,26 @@
-#![doc = include_str!("../README.md")]
+// The tour compiles where all that it shows is there.
+#![cfg_attr(
+    all(
+        feature = "axum",
+        feature = "client",
+        feature = "config",
+        feature = "control",
+        feature = "full",
+        feature = "tonic"
+    ),
+    doc = include_str!("../README.md")
+)]
+#![cfg_attr(
+    not(all(
+        feature = "axum",
+        feature = "client",
+        feature = "config",
+        feature = "control",
+        feature = "full",
+        feature = "tonic"
+    )),
+    doc = "Tower layers that keep a client of a large language model standing when the model's provider does not."
+)]
 
 #[cfg(feature = "client")]
 pub mod client;

@@ -30,7 +30,7 @@ type Inner = Either<Hedge<Failover<TargetService>, Http, Streams>, Failover<Targ
 /// A client of one or several targets, with every layer in its place: a `tower::Service` from an `http::Request` with
 /// any body to an `http::Response`.
 ///
-/// Made of [`Policies`], or of a [`Config`](crate::Config). The request is what you would send to the provider; `/` as
+/// Made of [`Policies`], or of a `Config`. The request is what you would send to the provider; `/` as
 /// its path means the chat. The response resolves at the first content of a stream; its extensions carry the
 /// [`Completion`](crate::call::Completion), which tells the true end with the token usage, and
 /// [`AnsweredBy`](crate::failover::AnsweredBy), the target.
