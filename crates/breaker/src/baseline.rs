@@ -83,6 +83,21 @@ mod tests {
     }
 
     #[test]
+    fn the_first_sample_counts_whatever_it_is_called() {
+        let baseline = Baseline::new();
+        baseline.record(500 * MS, true);
+        assert_eq!(baseline.value(1), Some(500 * MS));
+    }
+
+    #[test]
+    fn the_sixty_fifth_sample_is_the_first_to_count_for_less_than_the_mean() {
+        let baseline = Baseline::new();
+        (0..64).for_each(|_| baseline.record(6_400, false));
+        baseline.record(0, false);
+        assert_eq!(baseline.value(1), Some(6_300));
+    }
+
+    #[test]
     fn it_follows_ordinary_samples() {
         let baseline = warm();
         (0..300).for_each(|_| baseline.record(250 * MS, false));

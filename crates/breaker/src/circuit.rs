@@ -287,3 +287,19 @@ impl Circuit {
 fn ticket(word: Word) -> Ticket {
     Ticket { generation: word.generation(), lease: None }
 }
+
+#[cfg(all(test, not(buttress_loom)))]
+mod tests {
+    use super::*;
+
+    const PROBING: Probing = Probing { slots: 1, lease_ms: 10 };
+
+    #[test]
+    fn a_circuit_that_opened_between_the_look_and_the_lock_refuses_and_one_that_closed_admits() {
+        let open = Circuit::at(Word::new(Mode::Open, 1, 100));
+        assert!(matches!(open.admit_probe(50, PROBING), Admission::Refused(_)));
+        // Its payload is a count of failures, and no time.
+        let closed = Circuit::at(Word::new(Mode::Closed, 1, 100));
+        assert!(matches!(closed.admit_probe(50, PROBING), Admission::Admitted(_, None)));
+    }
+}

@@ -62,8 +62,37 @@ impl Gauge {
     pub(crate) fn sum(&self, tick: u64) -> Sum {
         self.window.sum(tick)
     }
+}
 
-    pub(crate) fn clear(&self) {
-        self.window.clear();
+#[cfg(all(test, not(buttress_loom)))]
+mod tests {
+    use super::*;
+
+    const HALF: Rate = Rate { share: 0.5, minimum: 4 };
+
+    #[test]
+    fn less_than_the_share_is_not_too_much_however_many_there_are() {
+        let gauge = Gauge::new(Some(HALF));
+        (0..10).for_each(|_| gauge.good(0));
+        assert_eq!((0..9).find_map(|_| gauge.bad(0)), None);
+        assert_eq!(gauge.bad(0), Some(Sum { total: 20, bad: 10 }));
+    }
+
+    #[test]
+    fn another_limit_forgets_what_was_counted() {
+        let gauge = Gauge::new(Some(HALF));
+        (0..3).for_each(|_| assert_eq!(gauge.bad(0), None));
+        gauge.set(Some(Rate { minimum: 3, ..HALF }));
+        assert_eq!(gauge.sum(0), Sum::default());
+    }
+
+    #[test]
+    fn it_is_on_with_a_limit_and_off_without() {
+        let gauge = Gauge::new(None);
+        assert!(!gauge.is_on());
+        gauge.set(Some(HALF));
+        assert!(gauge.is_on());
+        gauge.set(None);
+        assert!(!gauge.is_on());
     }
 }

@@ -32,3 +32,16 @@ impl Jitter {
         z ^ (z >> 31)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_gives_the_sequence_of_splitmix64() {
+        let jitter = Jitter::from_entropy();
+        jitter.seed(1_234_567);
+        let drawn = [(); 3].map(|()| jitter.next());
+        assert_eq!(drawn, [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]);
+    }
+}

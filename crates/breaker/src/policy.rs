@@ -298,6 +298,22 @@ mod tests {
     }
 
     #[test]
+    fn an_error_tells_its_parts() {
+        let error = Policy { probes: 0, ..Policy::default() }.check().unwrap_err();
+        assert_eq!((error.field(), error.value(), error.rule()), ("probes", "0", "must be at least 1"));
+    }
+
+    #[test]
+    fn the_rates_are_those_that_the_docs_name() {
+        let policy = Policy::with_rates();
+        let rate = Rate { share: 0.5, minimum: 10 };
+        assert_eq!(policy.failure_rate, Some(rate));
+        assert_eq!(policy.slow_rate, Some(Slow { than: SlowerThan::Baseline(5.0), rate }));
+        assert_eq!(policy.open, OpenFor::Backoff { min: 5_000 * MS, max: 60_000 * MS });
+        assert_eq!((policy.consecutive_failures, policy.window), (Some(5), 30_000 * MS));
+    }
+
+    #[test]
     fn the_presets_are_valid() {
         Policy::default().check().unwrap();
         Policy::with_rates().check().unwrap();

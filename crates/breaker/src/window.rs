@@ -118,6 +118,25 @@ mod tests {
     }
 
     #[test]
+    fn whoever_comes_late_to_a_bucket_that_has_gone_on_does_not_count() {
+        let window = Window::new();
+        window.add(20, false);
+        window.add(10, true);
+        assert_eq!(window.sum(20), Sum { total: 1, bad: 0 });
+    }
+
+    #[test]
+    fn a_bucket_is_used_again_after_any_pause() {
+        for pause in [10, 1_000, 200_000, 1 << 19] {
+            let window = Window::new();
+            window.add(20, true);
+            let now = 20 + pause / 10 * 10;
+            window.add(now, true);
+            assert_eq!(window.sum(now), Sum { total: 1, bad: 1 }, "{pause}");
+        }
+    }
+
+    #[test]
     fn a_later_generation_sees_nothing_of_an_earlier_one_at_the_same_time() {
         let window = Window::new();
         for ms in 0..10 {

@@ -93,6 +93,32 @@ async fn a_call_dropped_within_the_slow_limit_says_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_age_of_a_dropped_call_counts_from_its_send() {
+    let rig = rig(slow_at(SECOND));
+    for _ in 0..10 {
+        let mut request = support::Request::new(Step::Silence);
+        let progress = Call::get_or_insert(request.extensions_mut()).ensure_progress().clone();
+        let mut call = std::pin::pin!(rig.start(request).await);
+        let since = Instant::now();
+        timeout_at(since + 5 * SECOND, call.as_mut()).await.unwrap_err();
+        progress.mark_sent();
+        timeout_at(since + 6 * SECOND, call).await.unwrap_err();
+    }
+    assert!(untouched(&rig));
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_time_outs_do_not_count_a_call_dropped_at_its_deadline_may_still_be_slow() {
+    let rig = rig(Policy { counts: |kind| kind == Kind::Server, ..slow_at(SECOND) });
+    for _ in 0..4 {
+        let deadline = Instant::now() + 2 * SECOND;
+        let call = rig.start(with_deadline(Step::Hang, deadline)).await;
+        timeout_at(deadline, call).await.unwrap_err();
+    }
+    assert!(rig.circuit.is_open());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_probe_dropped_at_its_deadline_has_failed() {
     let rig = rig(policy()).recovering().await;
     let deadline = Instant::now() + SECOND;

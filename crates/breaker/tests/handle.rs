@@ -4,10 +4,11 @@
 
 mod support;
 
-use buttress_breaker::{BreakerLayer, OpenFor, Policy, Reason, State, Transition};
+use buttress_breaker::{BreakerLayer, OpenFor, Policy, Rate, Reason, Slow, SlowerThan, State, Transition};
 use buttress_call::{Kind, find};
 use support::{MS, SECOND, Step, fail, policy, rejected, rig};
 use tokio::sync::watch;
+use tower::{Service, ServiceExt};
 
 fn seen(changes: &mut watch::Receiver<Transition>) -> Option<(&'static str, &'static str, Reason)> {
     let is_new = changes.has_changed().unwrap();
@@ -83,6 +84,49 @@ async fn a_reset_forgets_calls_under_way_too() {
     }
     let snapshot = rig.circuit.snapshot();
     assert_eq!((snapshot.state, snapshot.consecutive_failures), (State::Closed, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reset_forgets_what_is_usual_and_what_was_counted() {
+    let rate = Rate { share: 1.0, minimum: 10 };
+    let slow = Slow { than: SlowerThan::Baseline(5.0), rate };
+    let rig = rig(Policy {
+        consecutive_failures: None,
+        failure_rate: Some(rate),
+        slow_rate: Some(slow),
+        ..policy()
+    });
+    for _ in 0..10 {
+        rig.send(Step::AnswerAfter(SECOND)).await.unwrap();
+    }
+    let before = rig.circuit.snapshot();
+    assert_eq!((before.calls, before.baseline), (10, Some(SECOND)));
+    rig.circuit.reset();
+    let after = rig.circuit.snapshot();
+    assert_eq!((after.calls, after.timed, after.baseline), (0, 0, None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rate_that_was_turned_off_opens_nothing() {
+    let rate = Some(Rate { share: 0.1, minimum: 1 });
+    let many = Policy { consecutive_failures: Some(100), ..policy() };
+    let rig = rig(Policy { failure_rate: rate, ..many });
+    rig.circuit.set_policy(many).unwrap();
+    for _ in 0..50 {
+        rig.send(fail(Kind::Server)).await.unwrap_err();
+    }
+    assert_eq!(rig.circuit.state(), State::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_readied_while_it_was_held_open_is_told_that_it_may_come_again() {
+    let rig = rig(policy());
+    rig.circuit.force_open();
+    let mut service = rig.service.clone();
+    service.ready().await.unwrap();
+    rig.circuit.force_close();
+    let error = service.call(support::Request::new(Step::Answer)).await.unwrap_err();
+    assert_eq!(find(&error).unwrap().retry_after(), Some(std::time::Duration::ZERO));
 }
 
 #[tokio::test(start_paused = true)]

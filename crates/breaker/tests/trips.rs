@@ -5,9 +5,10 @@ mod support;
 
 use std::time::Duration;
 
-use buttress_breaker::{Open, OpenFor, Policy, Rate, Reason, Slow, SlowerThan, State};
+use buttress_breaker::{BreakerLayer, Open, OpenFor, Policy, Rate, Reason, Slow, SlowerThan, State};
 use buttress_call::{Failure, Kind, find};
 use support::{MS, SECOND, Step, fail, policy, rejected, rig};
+use tower::{Layer, ServiceExt};
 
 fn by_rate(share: f64, minimum: u32) -> Policy {
     Policy { consecutive_failures: None, failure_rate: Some(Rate { share, minimum }), ..policy() }
@@ -46,6 +47,21 @@ async fn a_rejection_names_the_circuit_and_the_time_until_the_next_probe() {
     assert_eq!(open.remaining(), Some(6 * SECOND));
     assert_eq!(open.to_string(), "circuit is open: the next probe may pass in 6.000 s");
     assert_eq!(rig.circuit.snapshot().rejected, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rejection_says_the_circuits_name() {
+    for name in [None, Some("openai")] {
+        let rig = rig(policy());
+        let service = match name {
+            Some(name) => BreakerLayer::new(policy()).unwrap().name(name),
+            None => BreakerLayer::new(policy()).unwrap(),
+        };
+        service.handle().force_open();
+        let error = service.layer(rig.target).oneshot(support::Request::new(Step::Answer)).await.unwrap_err();
+        let open: &Open = std::error::Error::source(find(&error).unwrap()).unwrap().downcast_ref().unwrap();
+        assert_eq!(open.name(), name);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -182,6 +198,16 @@ async fn a_brownout_opens_it_by_the_learnt_baseline() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_failure_without_content_is_no_time_to_first_content() {
+    let rig = rig(by_slowness(SlowerThan::Fixed(SECOND)));
+    for _ in 0..20 {
+        rig.send(Step::FailAfter(2 * SECOND, Kind::Server)).await.unwrap_err();
+    }
+    let snapshot = rig.circuit.snapshot();
+    assert_eq!((snapshot.timed, snapshot.state), (0, State::Closed));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_whole_answer_is_never_slow() {
     let rig = rig(by_slowness(SlowerThan::Fixed(SECOND)));
     for _ in 0..50 {
@@ -230,7 +256,6 @@ async fn the_open_time_is_jittered_doubles_with_each_failed_probe_and_starts_ove
 
 #[tokio::test(start_paused = true)]
 async fn a_target_that_fails_to_become_ready_opens_it() {
-    use tower::ServiceExt;
     let rig = rig(policy());
     rig.target.seen.broken.store(true, std::sync::atomic::Ordering::SeqCst);
     for _ in 0..3 {

@@ -19,9 +19,8 @@ impl Shared {
     }
 
     pub(crate) fn reset(&self) {
-        self.failures.clear();
-        self.slow.clear();
         self.baseline.clear();
+        // A new generation, which sees nothing of what the windows hold.
         self.publish(self.circuit.set(Mode::Closed, 0), Reason::Reset);
     }
 
