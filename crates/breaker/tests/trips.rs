@@ -129,6 +129,20 @@ async fn a_long_healthy_past_does_not_delay_the_opening() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn only_a_closed_circuit_with_a_rate_counts_calls() {
+    let rig = rig(policy());
+    rig.send(Step::Answer).await.unwrap();
+    rig.send(fail(Kind::Server)).await.unwrap_err();
+    assert_eq!(rig.circuit.snapshot().calls, 0, "nobody asked for a rate");
+
+    let rate = Some(Rate { share: 0.5, minimum: 100 });
+    let rig = support::rig(Policy { failure_rate: rate, ..policy() }).recovering().await;
+    rig.send(Step::Answer).await.unwrap();
+    let snapshot = rig.circuit.snapshot();
+    assert_eq!((snapshot.state, snapshot.calls), (State::HalfOpen, 0), "a probe is none of them");
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_window_slides_bucket_by_bucket() {
     let rig = rig(by_rate(1.0, 10));
     for _ in 0..9 {
