@@ -22,6 +22,8 @@
     doc = "Tower layers that keep a client of a large language model standing when the model's provider does not."
 )]
 
+#[cfg(feature = "admin")]
+pub mod admin;
 #[cfg(feature = "client")]
 pub mod client;
 #[cfg(feature = "config")]

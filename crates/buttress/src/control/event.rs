@@ -132,7 +132,7 @@ impl Event {
                 (Severity::Note, Some(target), "tried again".to_owned(), kind.map(|kind| kind.to_string()))
             }
             What::Failover { from, to, kind } => {
-                (Severity::Trouble, Some(from), format!("failed over to {to}"), Some(kind.to_string()))
+                (Severity::Note, Some(from), format!("failed over to {to}"), Some(kind.to_string()))
             }
             What::Exhausted { kind } => (
                 Severity::Trouble,

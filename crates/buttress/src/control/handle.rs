@@ -100,6 +100,9 @@ impl Control {
             if let Some(telemetry) = &handles.telemetry {
                 registry.telemetry = Some(telemetry.clone());
             }
+            if let Some(telemetry) = &handles.telemetry {
+                registry.telemetry = Some(telemetry.clone());
+            }
             for handles in &handles.targets {
                 *registry.target(&handles.name) = Target::new(handles.clone());
             }
