@@ -94,7 +94,7 @@ async fn operators_readers_and_reloads_on_many_threads_do_not_get_in_each_others
             }
         })
     };
-    for step in 0..600 {
+    for step in 0..240 {
         change(&rig.control, step);
         if step % 10 == 0 {
             rig.call().await.unwrap();
