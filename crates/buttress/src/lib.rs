@@ -1,6 +1,7 @@
 // The tour compiles where all that it shows is there.
 #![cfg_attr(
     all(
+        feature = "admin",
         feature = "axum",
         feature = "client",
         feature = "config",
@@ -12,6 +13,7 @@
 )]
 #![cfg_attr(
     not(all(
+        feature = "admin",
         feature = "axum",
         feature = "client",
         feature = "config",
