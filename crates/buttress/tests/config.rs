@@ -14,7 +14,7 @@ use std::{
 use buttress::{
     BoxError, Config, Kind, Stack,
     breaker::State,
-    config::{StrategyConfig, TargetConfig, from_toml},
+    config::{StrategyConfig, TargetConfig, Vendor, from_toml},
     failover::TargetState,
 };
 use buttress_sim::{Fault, Rule, Sim};
@@ -227,15 +227,20 @@ fn what_cannot_be_built_says_which_setting_is_why() {
         ("provider_order = [\"openai\", \"openai\"]", "TOML: provider_order: \"openai\" stands in it twice"),
         (
             "provider_order = [\"openai\", \"anthropic\"]",
-            "TOML: provider_order: openai is asked in the words of openai, anthropic",
+            "TOML: provider_order: openai speaks the dialect \"openai\", anthropic \"anthropic\", and nothing is translated",
         ),
         (
             "[targets.own]\nprovider = \"compatible\"",
-            "TOML: targets.own.base_url: must be given: compatible has no",
+            "TOML: targets.own.base_url: must be given: compatible has no address",
         ),
         (
             "[targets.own]\nprovider = \"compatible\"\nbase_url = \"nowhere\"",
             "TOML: target \"own\": provider \"own\": base URL",
+        ),
+        ("[targets.bedrock]", "TOML: targets.bedrock.region: must be given: bedrock has no address"),
+        (
+            "[targets.groq]\nregion = \"x\"",
+            "TOML: targets.groq.region = \"x\": is a setting of bedrock alone",
         ),
         (
             "[targets.openai]\napi_key_env = \"NOT_THERE\"",
@@ -491,6 +496,40 @@ async fn the_key_of_the_environment_the_address_and_the_models_name_reach_the_pr
     assert_eq!(uri, "https://proxy.test/openai/v1/chat/completions");
     assert_eq!(key, "Bearer buttress");
     assert!(String::from_utf8_lossy(body).contains("\"model\":\"gpt-5\""), "{body:?}");
+}
+
+#[test]
+fn every_vendor_can_be_named_and_made() {
+    for vendor in Vendor::all() {
+        assert_eq!(Vendor::from_name(vendor.as_str()), Some(vendor));
+        let name = vendor.as_str();
+        let (needs, url) = match name {
+            "azure" => (
+                "base_url = \"https://x.openai.azure.com\"\napi_version = \"2024-10-21\"",
+                "https://x.openai.azure.com",
+            ),
+            "bedrock" => ("region = \"us-east-1\"", "https://bedrock-runtime.us-east-1.amazonaws.com"),
+            "tgi" | "vllm" | "litellm" | "compatible" => ("base_url = \"http://own\"", "http://own"),
+            _ => ("", "http"),
+        };
+        let target: TargetConfig = from_toml(&format!("provider = \"{name}\"\n{needs}"), "t").unwrap();
+        let provider = format!("{:?}", target.provider_with("own", |_| Some("sk-x".to_owned())).unwrap());
+        assert!(provider.contains("\"own\"") && provider.contains(url), "{provider}");
+        assert!(provider.contains(&format!("dialect: {:?}", vendor.dialect())), "{provider}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_with_a_dialect_of_its_own_besides_is_asked_in_openais() {
+    let seen: Arc<Mutex<Vec<String>>> = Arc::default();
+    let log = seen.clone();
+    let client = service_fn(move |request: http::Request<Full<Bytes>>| {
+        log.lock().unwrap().push(request.uri().to_string());
+        async { Ok::<_, BoxError>(http::Response::new(Full::new(Bytes::from_static(b"{\"choices\":[]}")))) }
+    });
+    let stack = Config::from_toml("[targets.ollama]").unwrap().build(client).unwrap();
+    let _ = stack.oneshot(request(false)).await;
+    assert_eq!(*seen.lock().unwrap(), ["http://127.0.0.1:11434/v1/chat/completions"]);
 }
 
 #[test]

@@ -84,10 +84,10 @@ impl Config {
             let (other, spoken) = *first.get_or_insert((name, vendor));
             if !vendor.speaks_as(spoken) {
                 let what = format!(
-                    "{other} is asked in the words of {}, {name} in those of {}, and nothing is translated: a target that \
-                     also has an OpenAI-compatible address can be provider = \"compatible\" with that base_url",
-                    spoken.as_str(),
-                    vendor.as_str(),
+                    "{other} speaks the dialect {:?}, {name} {:?}, and nothing is translated: a target that has an \
+                     OpenAI-compatible address too can be provider = \"compatible\" with that base_url",
+                    spoken.dialect().name(),
+                    vendor.dialect().name(),
                 );
                 return Err(ConfigError::new(&self.origin, what).of_key("provider_order".to_owned()));
             }

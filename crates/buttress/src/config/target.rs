@@ -39,6 +39,10 @@ pub struct TargetConfig {
     pub provider: Option<Vendor>,
     /// Where it lives, as `https://host`, with or without the version at the end. Default: the vendor's own address.
     pub base_url: Option<String>,
+    /// `azure`: the version of its API, as `2024-10-21`. Default: its newer API, which has none.
+    pub api_version: Option<String>,
+    /// `bedrock`: where it is, as `us-east-1`.
+    pub region: Option<String>,
     /// The variable of the environment in which its key stands. Default: the vendor's usual one, if the address is the
     /// vendor's own. The empty string means no key: the caller's own credentials pass.
     pub api_key_env: Option<String>,
@@ -60,7 +64,7 @@ pub struct TargetConfig {
     pub no_tools: bool,
     /// It cannot stream. Default: false.
     pub no_streaming: bool,
-    /// Whether to ask it for the token usage of streams whose caller did not. Default: true.
+    /// Whether to ask it for the token usage of streams whose caller did not. Default: if it does not send it unasked.
     pub ask_usage: Option<bool>,
     /// As [`Config::circuit_threshold`](super::Config::circuit_threshold), for this target.
     pub circuit_threshold: Option<u32>,
@@ -123,15 +127,34 @@ impl TargetConfig {
         key: impl Fn(&str) -> Option<String>,
     ) -> Result<Provider, ConfigError> {
         let vendor = self.vendor(name)?;
-        let provider = vendor.provider(name, self.base_url.as_deref()).ok_or_else(|| {
-            wrong(name, "base_url", &format!("must be given: {} has no address of its own", vendor.as_str()))
+        self.only_where_it_counts(name, vendor)?;
+        let provider = vendor.provider(name, self).map_err(|lacking| {
+            wrong(name, lacking, &format!("must be given: {} has no address without it", vendor.as_str()))
         })?;
         let provider = match self.key(name, vendor, key)? {
             Some(key) => provider.api_key(key),
             None => provider,
         };
         let provider = self.models.iter().fold(provider, |provider, (from, to)| provider.model(from, to));
-        Ok(provider.ask_usage(self.ask_usage.unwrap_or(true)))
+        Ok(match self.ask_usage {
+            Some(ask) => provider.ask_usage(ask),
+            None => provider,
+        })
+    }
+
+    /// A setting that would change nothing is a mistake.
+    fn only_where_it_counts(&self, name: &str, vendor: Vendor) -> Result<(), ConfigError> {
+        let own =
+            [("api_version", &self.api_version, Vendor::Azure), ("region", &self.region, Vendor::Bedrock)];
+        for (key, value, of) in own {
+            if let Some(value) = value
+                && vendor != of
+            {
+                let rule = format!("= {}: is a setting of {} alone", shown(value), of.as_str());
+                return Err(wrong(name, key, &rule));
+            }
+        }
+        Ok(())
     }
 
     fn key(

@@ -91,6 +91,7 @@ impl Target {
         client: C,
         policies: &Policies,
     ) -> Result<Self, BoxError> {
+        let telemetry = policies.telemetry.attempt_at(name.clone(), provider.provider_name());
         let provider = ProviderLayer::new(provider)?
             .commit_streams(policies.commit_streams)
             .commit_whole(policies.commit_whole);
@@ -113,7 +114,7 @@ impl Target {
             .option_layer(limit)
             .option_layer(breaker)
             // Outside of the time-outs: a silent provider is a failed attempt, not a cancelled one.
-            .layer(policies.telemetry.attempt(name.clone()))
+            .layer(telemetry)
             .layer(attempt)
             .layer(provider)
             .service(client);
