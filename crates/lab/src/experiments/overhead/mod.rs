@@ -26,6 +26,7 @@ mod retry;
 mod rounds;
 mod stack;
 mod subject;
+mod telemetry;
 mod timeout;
 
 use std::ops::RangeInclusive;
@@ -170,6 +171,9 @@ fn all() -> Result<Vec<Subject>, BoxError> {
         failover::subjects("failover/pending", Later)?,
         timeout::subjects("timeout", Echo)?,
         timeout::subjects("timeout/pending", Later)?,
+        telemetry::subjects("telemetry", Echo),
+        telemetry::subjects("telemetry/pending", Later),
+        vec![telemetry::http()?],
         stack::subjects("stack", Echo)?,
         stack::subjects("stack/pending", Later)?,
         stack::variants()?,
