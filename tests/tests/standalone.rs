@@ -97,6 +97,38 @@ fn of_tower_a_layer_brings_what_its_job_is_made_of() {
     }
 }
 
+/// The lines of `cargo tree -e normal --prefix none | sort -u` for the facade with these features.
+fn facade(features: &str) -> BTreeSet<String> {
+    let shape = ["tree", "--offline", "--edges=normal", "--prefix=none", "--package=buttress"];
+    let features = ["--no-default-features", "--features", features];
+    cargo(&[shape.as_slice(), &features].concat()).lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn the_facade_with_all_layers_brings_no_more_crates_than_its_closest_peer_does() {
+    // As many lines has tower-resilience 0.13 with its feature `full`.
+    const PEER: usize = 88;
+    let tree = facade("full,config,control,metrics");
+    for layer in layers() {
+        assert!(tree.iter().any(|line| line.starts_with(&format!("{layer} v"))), "{layer} is not in `full`");
+    }
+    assert!(tree.len() <= PEER, "{} crates: {tree:?}", tree.len());
+}
+
+#[test]
+fn a_layer_of_the_facade_that_is_off_is_not_built() {
+    for layer in layers() {
+        let feature = layer.strip_prefix("buttress-").unwrap();
+        let tree = facade(feature);
+        let built = |name: &str| tree.iter().any(|line| line.starts_with(&format!("{name} v")));
+        let others: Vec<_> = layers().into_iter().filter(|other| *other != layer && built(other)).collect();
+        assert!(built(&layer) && others.is_empty(), "{feature} brings {others:?}");
+        for heavy in ["hyper", "rustls", "axum", "tonic", "toml"] {
+            assert!(!built(heavy), "{feature} brings {heavy}");
+        }
+    }
+}
+
 #[test]
 fn the_words_need_neither_tower_nor_hyper_nor_a_runtime() {
     let tree = tree("buttress-call");
