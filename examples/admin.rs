@@ -60,7 +60,7 @@ fn stack() -> Result<Stack, BoxError> {
     let prices = targets.each_ref().map(|(name, _)| Price::of(*name, "m", 1.25, 10.0)).to_vec();
     let policies = Policies {
         breaker: Some(breaker::Policy::with_rates()),
-        limit: Some(limit::Policy { ramp_up: Duration::ZERO, ..limit::Policy::per_minute(500, 60_000) }),
+        limit: Some(limit::Policy { ramp_up: Duration::ZERO, ..limit::Policy::per_minute(300, 30_000) }),
         hedge: Some(hedge::Policy::default()),
         telemetry: Telemetry::new(telemetry::Settings { prices, ..Default::default() })?,
         ..Policies::default()
@@ -82,7 +82,9 @@ async fn talk(llm: Stack, pause: Duration) {
     const ASK: &str =
         r#"{"model":"m","stream":true,"messages":[{"role":"user","content":"What is a buttress?"}]}"#;
     loop {
-        if let Ok(answer) = llm.clone().oneshot(http::Request::new(ASK.to_owned())).await {
+        let mut ask = http::Request::new(ASK.to_owned());
+        *ask.method_mut() = http::Method::POST;
+        if let Ok(answer) = llm.clone().oneshot(ask).await {
             // How it ended is what the page shows.
             let _ = answer.into_body().collect().await;
         }

@@ -15,8 +15,8 @@ const PAGE: &str = include_str!("page.html");
 ///
 /// A browser hashes what it has parsed, with line ends made LF. A test computes them anew.
 const POLICY: &str = "default-src 'none'; img-src data:; \
-    script-src 'sha256-cH7lNDJdYykRBiCy54d8hJ5gfSHhzdPa/zLKdSZD5NQ='; \
-    style-src 'sha256-SJlsFjT/7GdCXF0AqU+AZ/SKljthfjB446Snr7DAdcg='; \
+    script-src 'sha256-sNRp0Q+beOtjuMgzxjyjSkQzbbq8SM737eV/ootdRPs='; \
+    style-src 'sha256-ng6HNnbWIqGGRWJW8DgishARGuJ+EQRngyrs+XKGWa8='; \
     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 pub(super) async fn page() -> impl IntoResponse {
