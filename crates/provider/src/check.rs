@@ -72,20 +72,16 @@ impl Provider {
         if authority.as_str().contains('@') {
             return Err(invalid("it must not hold credentials; use api_key"));
         }
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:".contains(&byte);
         if let Layout::Project(prefix) = &self.layout
-            && (prefix.contains("//") || prefix.parse::<uri::PathAndQuery>().is_err())
+            && (prefix.contains("//") || !prefix.bytes().all(|byte| byte == b'/' || plain(byte)))
         {
             return Err(self.invalid("project and location", prefix, "they must be names"));
         }
-        if let Some((name, value)) = &self.query {
-            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-            if value.is_empty() || !value.bytes().all(plain) {
-                return Err(self.invalid(
-                    name,
-                    value,
-                    "it must be a word of letters, digits, `-`, `.`, `_`, `~`",
-                ));
-            }
+        if let Some((name, value)) = &self.query
+            && (value.is_empty() || !value.bytes().all(plain))
+        {
+            return Err(self.invalid(name, value, "it must be a word"));
         }
         let base_path = path.map_or_else(String::new, |path| path.path().trim_end_matches('/').to_owned());
         Ok(Address::new(scheme, authority, base_path, self.layout.clone(), self.query.clone()))

@@ -16,7 +16,7 @@ use pin_project_lite::pin_project;
 use tokio::time::{Sleep, sleep};
 
 use crate::{
-    Commit, ProviderBody,
+    Commit, ProviderBody, Whole,
     broken::{self, Broken},
     endpoint::{Asked, Expected},
     form::{Form, encoding, form},
@@ -235,6 +235,9 @@ where
         }
     };
     let limits = limits(config, &parts.headers);
+    // Nothing of the answer comes after its end marker, whatever the transport does.
+    let all_held = (finished || reader.ended()) && matches!(until, Until::Commit(Commit::End { .. }));
+    let whole = (all_held && reader.is_understood()).then(|| Whole::new(reader.join_held()));
     let (body, completion) = ProviderBody::new(reader, config.endpoint.clone(), finished);
     let mut response = Response::from_parts(parts, body);
     let extensions = response.extensions_mut();
@@ -242,6 +245,9 @@ where
     extensions.insert(config.endpoint.charging);
     if !limits.is_empty() {
         extensions.insert(limits);
+    }
+    if let Some(whole) = whole {
+        extensions.insert(whole);
     }
     Ok(response)
 }

@@ -16,6 +16,7 @@ mod provider;
 mod reader;
 mod service;
 mod sign;
+mod whole;
 
 pub use body::ProviderBody;
 pub use broken::Said;
@@ -27,3 +28,4 @@ pub use layer::ProviderLayer;
 pub use provider::Provider;
 pub use service::ProviderService;
 pub use sign::Sign;
+pub use whole::Whole;

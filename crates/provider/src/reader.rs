@@ -239,6 +239,11 @@ where
         &self.progress
     }
 
+    /// Whether anybody can look into it.
+    pub(crate) fn is_understood(&self) -> bool {
+        !matches!(self.decoding, Decoding::Opaque)
+    }
+
     /// Whether the bytes that come out are the bytes that came in.
     pub(crate) fn is_verbatim(&self) -> bool {
         !matches!(self.decoding, Decoding::Stream { hide: Some(_), .. })

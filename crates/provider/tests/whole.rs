@@ -3,7 +3,7 @@
 mod kit;
 
 use buttress_call::{Kind, Outcome, Usage};
-use buttress_provider::Commit;
+use buttress_provider::{Commit, Whole};
 use http::{Method, Request};
 use http_body::Body;
 use http_body_util::Full;
@@ -234,4 +234,30 @@ async fn a_path_tells_a_dialect_of_its_own() {
 
     let cut = Client::new(Answer::stream(&[created]));
     assert_eq!(failed(cut.call(openai(), request()).await).kind(), Kind::Broken);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_held_to_its_end_is_at_hand_whole() {
+    let end = Commit::End { max_bytes: 1000 };
+    let json = Client::new(Answer::json(&[&JSON[..10], &JSON[10..]])).whole().await.unwrap();
+    assert_eq!(Whole::of(&json).map(|whole| &whole[..]), Some(JSON.as_bytes()));
+    assert!(!format!("{json:?}").contains("Hello"), "{json:?}");
+    assert_eq!(take(json).await.success(), JSON);
+
+    // Without the usage that the caller did not ask for: what it gets.
+    let client = Client::new(Answer::stream(&[HELLO, FINISH, USAGE, DONE]));
+    let stream = client.call(openai().commit_streams(end), ask(true, false)).await.unwrap();
+    let shown = [HELLO, FINISH, DONE].concat();
+    assert_eq!(Whole::of(&stream).map(|whole| &whole[..]), Some(shown.as_bytes()));
+    assert_eq!(take(stream).await.success(), shown);
+
+    let long = Client::new(Answer::json(&[JSON]))
+        .call(openai().commit_whole(Commit::End { max_bytes: 10 }), ask(false, false))
+        .await
+        .unwrap();
+    assert_eq!(Whole::of(&long), None, "not all of it was held");
+    let opaque = Client::new(Answer::of("audio/mpeg", [data("x")])).whole().await.unwrap();
+    assert_eq!(Whole::of(&opaque), None);
+    let early = Client::new(Answer::stream(&[HELLO, DONE])).stream().await.unwrap();
+    assert_eq!(Whole::of(&early), None);
 }

@@ -407,7 +407,8 @@ impl Taken {
         assert_eq!(error.kind(), Kind::Broken);
         assert_eq!(self.ended.map(|ended| ended.outcome), Some(error.failure().into()));
         assert_eq!(self.ended.and_then(|ended| ended.usage), error.usage());
-        (String::from_utf8(self.text.to_vec()).unwrap(), error)
+        // Not every dialect's bytes are text.
+        (String::from_utf8_lossy(&self.text).into_owned(), error)
     }
 }
 
