@@ -2,25 +2,16 @@
 
 use std::sync::Arc;
 
+use crate::config::{self, Config, ConfigError, Env};
 use buttress::{
     BoxError, TargetHandles,
     breaker::BreakerLayer,
+    client::{Client, ClientSettings, Roots},
     config::TargetConfig,
     limit::LimitLayer,
     provider::{Provider, ProviderLayer},
     telemetry::{Telemetry, TelemetryLayer},
 };
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::{TokioExecutor, TokioTimer},
-};
-
-use crate::config::{self, Config, ConfigError, Env};
-
-pub(crate) type HttpClient = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
 /// A pool, a circuit and limits, in use by every route that lists the target.
 #[derive(Debug)]
@@ -28,7 +19,7 @@ pub(crate) struct Target {
     pub(crate) name: Arc<str>,
     pub(crate) config: TargetConfig,
     pub(crate) provider: Provider,
-    pub(crate) client: HttpClient,
+    pub(crate) client: Client,
     pub(crate) attempts: TelemetryLayer,
     pub(crate) breaker: Option<BreakerLayer>,
     pub(crate) limit: Option<LimitLayer>,
@@ -60,7 +51,7 @@ impl Target {
             name: name.into(),
             config: config.clone(),
             provider,
-            client: old.map_or_else(client, |old| Ok(old.client.clone())).map_err(wrong)?,
+            client: old.map_or_else(|| client(config), |old| Ok(old.client.clone())).map_err(wrong)?,
             attempts: old.map_or_else(|| telemetry.attempt(name), |old| old.attempts.clone()),
             breaker: breaker.map(|new| kept(old, |old| &old.breaker).unwrap_or_else(|| new.name(name))),
             limit: limit.map(|new| kept(old, |old| &old.limit).unwrap_or_else(|| new.name(name))),
@@ -100,12 +91,10 @@ fn kept<L: Clone>(old: Option<&Arc<Target>>, layer: impl Fn(&Target) -> &Option<
     layer(old?).clone()
 }
 
-/// A pool of its own, so that a target that holds its connections keeps nobody else from theirs.
-fn client() -> Result<HttpClient, BoxError> {
-    let mut http = HttpConnector::new();
-    http.enforce_http(false);
-    http.set_nodelay(true);
-    http.set_connect_timeout(Some(std::time::Duration::from_secs(5)));
-    let https = HttpsConnectorBuilder::new().with_native_roots()?.https_or_http().enable_http1();
-    Ok(Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(https.wrap_connector(http)))
+/// A pool of its own, so that a target that holds its connections keeps nobody else from theirs. Only who speaks TLS needs
+/// a system that has certificates.
+fn client(target: &TargetConfig) -> Result<Client, BoxError> {
+    let plain = target.base_url.as_ref().is_some_and(|url| url.starts_with("http://"));
+    let roots = if plain { Roots::None } else { Roots::System };
+    Ok(Client::new(ClientSettings { roots, ..ClientSettings::default() })?)
 }
