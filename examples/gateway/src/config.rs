@@ -7,7 +7,10 @@ mod targets;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::Path, time::Duration};
 
-use buttress::config::{TargetConfig, from_toml};
+use buttress::{
+    admin::Token,
+    config::{TargetConfig, from_toml},
+};
 use serde::Deserialize;
 
 pub(crate) use self::targets::{are_one_account, circuit, differ_in_numbers_only};
@@ -109,6 +112,13 @@ impl Config {
             return Err(ConfigError::value("routes", "[]", "there must be one at least"));
         }
         Ok(())
+    }
+
+    /// The operator's token, if the file names one.
+    pub(crate) fn admin_token(&self, env: Env<'_>) -> Result<Option<Token>, ConfigError> {
+        let Some(variable) = &self.admin_token_env else { return Ok(None) };
+        let token = Config::secret("admin_token_env", variable, env)?;
+        Token::new(token).map(Some).map_err(|error| ConfigError::new("admin_token_env", error))
     }
 
     /// The secret in the environment variable that this key names.

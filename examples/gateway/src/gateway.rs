@@ -6,7 +6,7 @@ use std::{
 };
 
 use buttress::{
-    BoxError,
+    BoxError, admin,
     control::Control,
     telemetry::{Settings, Telemetry},
 };
@@ -31,6 +31,8 @@ struct Shared {
     reloading: Mutex<()>,
     control: Control,
     telemetry: Telemetry,
+    /// The operator's.
+    token: Option<admin::Token>,
     env: Box<Environment>,
 }
 
@@ -48,9 +50,10 @@ impl Gateway {
         let table = Table::new(config, None, &telemetry, &env)?;
         let control = table.control();
         control.telemetry(telemetry.clone());
+        let token = table.config.admin_token(&env)?;
         let table = RwLock::new(Arc::new(table));
         let (reloading, env) = (Mutex::new(()), Box::new(env));
-        Ok(Gateway { shared: Arc::new(Shared { table, reloading, control, telemetry, env }) })
+        Ok(Gateway { shared: Arc::new(Shared { table, reloading, control, telemetry, token, env }) })
     }
 
     /// Takes this file instead. Refused, with the reason, it changes nothing.
@@ -64,7 +67,7 @@ impl Gateway {
     ///
     /// If a value breaks a rule.
     pub fn reload(&self, config: Config) -> Result<(), ConfigError> {
-        let Shared { table, reloading, control, telemetry, env } = &*self.shared;
+        let Shared { table, reloading, control, telemetry, env, .. } = &*self.shared;
         let _one = reloading.lock().unwrap_or_else(PoisonError::into_inner);
         let old = self.table();
         let new = Table::new(config, Some(&old), telemetry, env)?;
@@ -76,9 +79,17 @@ impl Gateway {
         Ok(())
     }
 
-    /// The HTTP service.
-    pub fn router(&self) -> axum::Router {
-        crate::app::router(self.clone())
+    /// The HTTP service. `metrics` renders what `/metrics` shows.
+    ///
+    /// Beyond loopback, status and metrics are shown to the operator only.
+    pub fn router(&self, metrics: Option<Arc<dyn Fn() -> String + Send + Sync>>) -> axum::Router {
+        let settings = admin::Settings {
+            token: self.shared.token.clone(),
+            protect_reads: !self.table().config.listen.ip().is_loopback(),
+            metrics,
+            ..admin::Settings::default()
+        };
+        crate::app::router(self.clone(), settings)
     }
 
     /// The file in force.

@@ -9,6 +9,7 @@ mod errors;
 mod gateway;
 mod glob;
 mod headers;
+pub mod metrics;
 mod models;
 mod proxy;
 pub mod reload;

@@ -1,9 +1,11 @@
 //! The gateway as a program. Its README says what it does.
 
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
 
 use buttress::BoxError;
-use buttress_gateway::{Gateway, config::Config, curl::curl, demo::Demo, reload, server::serve, shutdown};
+use buttress_gateway::{
+    Gateway, config::Config, curl::curl, demo::Demo, metrics, reload, server::serve, shutdown,
+};
 use clap::Parser;
 use tokio::net::TcpListener;
 
@@ -43,6 +45,8 @@ async fn run(args: Args) -> Result<(), BoxError> {
         config.set_listen(listen)?;
     }
     let (listen, drain) = (config.listen, config.drain_seconds.0);
+    // Before the gateway, which describes its metrics to it.
+    let recorder = metrics::install()?;
     let gateway = match &demo {
         Some(_) => Gateway::new(config, Demo::env)?,
         None => Gateway::new(config, |name| std::env::var(name).ok())?,
@@ -55,6 +59,9 @@ async fn run(args: Args) -> Result<(), BoxError> {
     let url = format!("http://{}", listener.local_addr()?);
     println!("listening on {url}");
     println!("{}", curl(&gateway.config(), &url));
-    serve(listener, gateway, asked_to_stop, drain).await;
+    tokio::spawn(gateway.control().recorder());
+    tokio::spawn(metrics::upkeep(recorder.clone()));
+    let router = gateway.router(Some(Arc::new(move || recorder.render())));
+    serve(listener, router, asked_to_stop, drain).await;
     Ok(())
 }

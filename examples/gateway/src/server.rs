@@ -13,12 +13,15 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::Gateway;
-
 /// Serves until `stop` resolves; then takes no new calls and waits for those under way, `drain` at most. Dropping the
 /// future cuts every connection.
-pub async fn serve(listener: TcpListener, gateway: Gateway, stop: impl Future<Output = ()>, drain: Duration) {
-    let service = TowerToHyperService::new(gateway.router());
+pub async fn serve(
+    listener: TcpListener,
+    router: axum::Router,
+    stop: impl Future<Output = ()>,
+    drain: Duration,
+) {
+    let service = TowerToHyperService::new(router);
     let watched = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     let mut stop = std::pin::pin!(stop);

@@ -27,11 +27,13 @@ pub(crate) use self::{
 
 /// The keys that the tests' files name.
 pub(crate) const TARGET_KEY: &str = "sk-target-0123456789";
+pub(crate) const ADMIN_TOKEN: &str = "operator-0123456789";
 pub(crate) const CALLER_KEY: &str = "gw-caller-9876543210";
 
 pub(crate) fn env(name: &str) -> Option<String> {
     match name {
         "TARGET_KEY" => Some(TARGET_KEY.to_owned()),
+        "ADMIN_TOKEN" => Some(ADMIN_TOKEN.to_owned()),
         "CALLER_KEY" => Some(CALLER_KEY.to_owned()),
         _ => None,
     }
@@ -75,7 +77,7 @@ impl Running {
         let drain = gateway.config().drain_seconds.0;
         let serving = tokio::spawn(serve(
             listener,
-            gateway.clone(),
+            gateway.router(None),
             async {
                 let _ = stopped.await;
             },

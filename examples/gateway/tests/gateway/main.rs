@@ -8,6 +8,7 @@ mod ends;
 mod errors;
 mod gone;
 mod kit;
+mod operators;
 mod reload;
 mod shutdown;
 mod storm;
