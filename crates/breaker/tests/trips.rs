@@ -222,6 +222,17 @@ async fn a_failure_without_content_is_no_time_to_first_content() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn before_it_knows_what_is_usual_nothing_is_slow_and_nothing_fast() {
+    let rig = rig(by_slowness(SlowerThan::Baseline(5.0)));
+    for _ in 0..10 {
+        rig.send(Step::AnswerAfter(SECOND)).await.unwrap();
+    }
+    assert_eq!(rig.circuit.snapshot().timed, 0);
+    rig.send(Step::AnswerAfter(SECOND)).await.unwrap();
+    assert_eq!(rig.circuit.snapshot().timed, 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_whole_answer_is_never_slow() {
     let rig = rig(by_slowness(SlowerThan::Fixed(SECOND)));
     for _ in 0..50 {
@@ -266,6 +277,21 @@ async fn the_open_time_is_jittered_doubles_with_each_failed_probe_and_starts_ove
     }
     let (first, second): (Vec<_>, Vec<_>) = times.into_iter().partition(|(round, _)| *round == 0);
     assert!(first.iter().zip(&second).any(|(a, b)| a.1 != b.1), "jitter differs from time to time");
+}
+
+#[tokio::test(start_paused = true)]
+async fn circuits_of_one_seed_stay_open_for_the_same_times() {
+    let open = OpenFor::Backoff { min: 5_000 * SECOND, max: 5_000 * SECOND };
+    let until = async |seed| {
+        let circuit = BreakerLayer::new(Policy { consecutive_failures: Some(1), open, ..policy() }).unwrap();
+        let circuit = circuit.seed(seed);
+        let call =
+            circuit.layer(support::Target::default()).oneshot(support::Request::new(fail(Kind::Server)));
+        call.await.unwrap_err();
+        circuit.handle().state()
+    };
+    assert_eq!(until(1).await, until(1).await);
+    assert_ne!(until(1).await, until(2).await);
 }
 
 #[tokio::test(start_paused = true)]
