@@ -22,6 +22,7 @@ use opentelemetry_proto::tonic::{
         ExportTraceServiceRequest, ExportTraceServiceResponse,
         trace_service_server::{TraceService, TraceServiceServer},
     },
+    common::v1::{KeyValue, any_value::Value},
     trace::v1::Span,
 };
 use opentelemetry_sdk::trace::SdkTracerProvider;
@@ -67,9 +68,17 @@ async fn main() -> Result<(), BoxError> {
     if elsewhere.is_none() {
         let spans: Vec<Span> = received.try_iter().collect();
         spans.iter().for_each(print);
+        let tokens =
+            spans.iter().flat_map(|span| &span.attributes).filter(|it| it.key.ends_with("output_tokens"));
+        assert!(tokens.clone().count() > 0 && tokens.into_iter().all(is_a_number), "tokens are numbers");
         assert_eq!(spans.len() as u64, 1 + telemetry.snapshot().total.attempts.started());
     }
     Ok(())
+}
+
+fn is_a_number(attribute: &KeyValue) -> bool {
+    let value = attribute.value.as_ref().and_then(|value| value.value.as_ref());
+    matches!(value, Some(Value::IntValue(_)))
 }
 
 fn print(span: &Span) {

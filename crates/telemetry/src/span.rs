@@ -62,7 +62,7 @@ pub(crate) fn attempt(
         { names::PROVIDER } = provider,
         { names::MODEL } = model,
         { names::STREAM } = shape.map(|shape| shape.stream),
-        { names::MAX_TOKENS } = shape.and_then(|shape| shape.max_output),
+        { names::MAX_TOKENS } = shape.and_then(|shape| shape.max_output).map(signed),
         { names::TARGET } = target,
         { names::CAUSE } = cause_name(cause),
         { names::OUTCOME } = Empty,
@@ -76,15 +76,20 @@ pub(crate) fn attempt(
     )
 }
 
+/// OpenTelemetry's integers are signed; an exporter writes an unsigned one as a string.
+fn signed(count: impl Into<u64>) -> i64 {
+    i64::try_from(count.into()).unwrap_or(i64::MAX)
+}
+
 pub(crate) fn call_ended(span: &Span, end: &End, counts: &Counts, model: Option<&str>) {
     if !span.is_disabled() {
         ended(span, end);
         let Counts { attempts, retries, hedges, failovers, refusals, wait } = *counts;
-        span.record(names::ATTEMPTS, attempts);
-        span.record(names::RETRIES, retries);
-        span.record(names::HEDGES, hedges);
-        span.record(names::FAILOVERS, failovers);
-        span.record(names::REFUSALS, refusals);
+        span.record(names::ATTEMPTS, signed(attempts));
+        span.record(names::RETRIES, signed(retries));
+        span.record(names::HEDGES, signed(hedges));
+        span.record(names::FAILOVERS, signed(failovers));
+        span.record(names::REFUSALS, signed(refusals));
         span.record(names::WAIT, wait.as_secs_f64());
     }
     tracing::debug!(
@@ -110,11 +115,11 @@ pub(crate) fn attempt_ended(
     if !span.is_disabled() {
         ended(span, end);
         if let Some(usage) = usage {
-            span.record(names::INPUT_TOKENS, usage.input);
-            span.record(names::OUTPUT_TOKENS, usage.output);
-            span.record(names::CACHED_TOKENS, usage.cached_input);
-            span.record(names::CACHE_WRITE_TOKENS, usage.cache_write);
-            span.record(names::REASONING_TOKENS, usage.reasoning);
+            span.record(names::INPUT_TOKENS, signed(usage.input));
+            span.record(names::OUTPUT_TOKENS, signed(usage.output));
+            span.record(names::CACHED_TOKENS, signed(usage.cached_input));
+            span.record(names::CACHE_WRITE_TOKENS, signed(usage.cache_write));
+            span.record(names::REASONING_TOKENS, signed(usage.reasoning));
         }
     }
     tracing::debug!(
