@@ -15,4 +15,6 @@ mod pages {
     struct Limiter;
     #[doc = include_str!("../../docs/retry.md")]
     struct Retry;
+    #[doc = include_str!("../../docs/telemetry.md")]
+    struct Telemetry;
 }

@@ -12,6 +12,8 @@ mod page;
 mod recovery;
 #[path = "ordering/retries.rs"]
 mod retries;
+#[path = "ordering/telemetry.rs"]
+mod telemetry;
 
 use std::time::Duration;
 

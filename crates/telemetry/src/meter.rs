@@ -206,18 +206,18 @@ pub(crate) fn call_ended(operation: &'static str, end: &End, exhausted: bool) {
         }
         return;
     }
-    let labels = || {
-        let mut labels = vec![
+    let ended = || {
+        vec![
             Label::from_static_parts(names::OPERATION, operation),
             Label::from_static_parts(names::OUTCOME, outcome_name(end.outcome)),
-        ];
-        labels.extend(kind_name(end.outcome).map(|kind| Label::from_static_parts(names::ERROR_TYPE, kind)));
-        labels
+        ]
     };
+    let kind = kind_name(end.outcome).map(|kind| Label::from_static_parts(names::ERROR_TYPE, kind));
+    let labels = || ended().into_iter().chain(kind.clone()).collect::<Vec<_>>();
     counter!(names::CALLS_ENDED, labels()).increment(1);
     histogram!(names::CALL_DURATION, labels()).record(end.duration);
     if let Some(time) = end.first_content {
-        histogram!(names::CALL_FIRST_CONTENT, labels()).record(time);
+        histogram!(names::CALL_FIRST_CONTENT, ended()).record(time);
     }
     if exhausted {
         counter!(names::EXHAUSTED).increment(1);

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 const PAGE: &str = include_str!("../../../docs/ordering.md");
-const TESTS: [&str; 5] = [
+const TESTS: [&str; 6] = [
     include_str!("../ordering.rs"),
     include_str!("hedges.rs"),
     include_str!("limits.rs"),
     include_str!("recovery.rs"),
     include_str!("retries.rs"),
+    include_str!("telemetry.rs"),
 ];
 
 #[test]

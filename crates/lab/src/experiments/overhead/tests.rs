@@ -30,7 +30,18 @@ fn variants_stand_beside_their_case() {
     bases.dedup();
     assert_eq!(
         bases,
-        ["floor", "breaker", "limit", "retry", "hedge", "failover", "timeout", "stack", "provider"]
+        [
+            "floor",
+            "breaker",
+            "limit",
+            "retry",
+            "hedge",
+            "failover",
+            "timeout",
+            "telemetry",
+            "stack",
+            "provider"
+        ]
     );
 }
 
