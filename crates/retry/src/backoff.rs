@@ -157,6 +157,13 @@ mod tests {
         ]
     }
 
+    #[test]
+    fn it_doubles_for_as_long_as_there_is_room() {
+        let [base, cap] = [1, 3].map(Duration::from_nanos);
+        let backoff = Backoff { base, cap, jitter: Jitter::None };
+        assert_eq!([0, 1, 2].map(|n| backoff.exponential(n)), [1, 2, 3]);
+    }
+
     proptest! {
         #[test]
         fn no_jitter_passes_the_cap_and_nothing_overflows(

@@ -210,6 +210,19 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn moments_too_short_to_earn_anything_add_up() {
+        let budget = RetryBudget::new(0.0, 1, 1).unwrap();
+        assert!(budget.withdraw());
+        for _ in 0..2_000 {
+            tokio::time::advance(Duration::from_nanos(600)).await;
+            assert!(!budget.withdraw());
+        }
+        // 1.2 ms, of which the last moments may not have been paid for yet.
+        let paid = budget.balance.load(Relaxed);
+        assert!((1_199..=1_200).contains(&paid), "{paid}");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn threads_together_get_no_more_than_one_would() {
         let budget = RetryBudget::new(0.5, 0, 1_000).unwrap();
         let granted: usize = std::thread::scope(|scope| {

@@ -41,3 +41,22 @@ impl Random {
         z ^ (z >> 31)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_gives_the_sequence_of_splitmix64() {
+        let random = Random::seeded(1_234_567);
+        let drawn = [(); 3].map(|()| random.next());
+        assert_eq!(drawn, [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]);
+    }
+
+    #[test]
+    fn both_ends_are_drawn() {
+        let random = Random::seeded(1);
+        let drawn: Vec<_> = (0..100).map(|_| random.between(7, 8)).collect();
+        assert!(drawn.contains(&7) && drawn.contains(&8) && drawn.iter().all(|n| (7..=8).contains(n)));
+    }
+}

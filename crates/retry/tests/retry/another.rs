@@ -49,6 +49,9 @@ async fn patience_bounds_the_whole_wait(form: Form) {
         assert!((2 * SECOND..=2101 * MS).contains(&wait), "{wait:?}");
     }
     let target = Target::new([limited(2 * SECOND)]);
+    target.ask(form, &patient(2 * SECOND), with_another()).await.unwrap();
+    assert_eq!(target.times(), 2, "a hint as long as the patience is within it");
+    let target = Target::new([limited(2 * SECOND)]);
     target.ask(form, &patient(1999 * MS), with_another()).await.unwrap_err();
     assert_eq!(target.times(), 1);
 }

@@ -89,6 +89,9 @@ async fn a_refusal_that_may_be_retried_does_not_hide_the_upstreams_error(form: F
     let target = Target::new([fail(Kind::Server), rejected(SECOND), rejected(SECOND)]);
     let result = target.ask(form, &policy, request()).await;
     assert_eq!((kind(&result), target.times()), (Some(Kind::Server), 3));
+    // Of several upstream failures the last is the caller's.
+    let target = Target::new([fail(Kind::Server), fail(Kind::Overloaded), rejected(SECOND)]);
+    assert_eq!(kind(&target.ask(form, &policy, request()).await), Some(Kind::Overloaded));
     // It waits like any other, and may succeed.
     let target = Target::new([rejected(SECOND)]);
     target.ask(form, &policy, request()).await.unwrap();

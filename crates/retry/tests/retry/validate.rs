@@ -36,7 +36,8 @@ async fn after_its_own_number_of_retries_the_refusal_comes_back(form: Form) {
         let error = find(&error).unwrap();
         assert_eq!((error.kind(), error.origin()), (Kind::Broken, Origin::Layer("retry")));
         assert_eq!(error.to_string(), "the answer was refused: not a 201");
-        assert!(error.source().unwrap().is::<Refused>());
+        let refused: &Refused = error.source().unwrap().downcast_ref().unwrap();
+        assert_eq!(refused.source().unwrap().to_string(), "not a 201");
         assert_eq!((target.times(), target.connections()), (usize::from(retries) + 1, 0));
     }
 }
