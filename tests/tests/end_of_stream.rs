@@ -116,7 +116,7 @@ fn request(wire: Wire, stream: bool) -> Request<Full<Bytes>> {
     let body = format!(
         "{{\"model\":\"m\",\"max_tokens\":100,\"stream\":{stream},\"messages\":[{{\"role\":\"user\",\"content\":\"{PROMPT}\"}}]}}"
     );
-    let request = Request::post(wire.path()).header(header::CONTENT_TYPE, "application/json");
+    let request = Request::post(wire.path("m", stream)).header(header::CONTENT_TYPE, "application/json");
     request.body(Full::from(body)).unwrap()
 }
 
@@ -672,7 +672,7 @@ async fn behind_a_gateway_a_stream_ends_as_the_provider_ended_it() {
         let line = Line::new(wire).await;
         let (gateway, mut ends) = gateway(line.layer.clone()).await;
         let mut asked = request(wire, true);
-        *asked.uri_mut() = format!("{}{}", gateway.url(), wire.path()).parse().unwrap();
+        *asked.uri_mut() = format!("{}{}", gateway.url(), wire.path("m", true)).parse().unwrap();
         let answer = client().request(asked.clone()).await.unwrap();
         answer.into_body().collect().await.unwrap();
         let ended = told(&mut ends).await;

@@ -11,11 +11,11 @@ use crate::{
     Ending, Fault, SimBody, SimError,
     call::Call,
     deliver::{generate, models, refuse},
-    wire::{self, Ask, Problem, Route},
+    wire::{Ask, Chat, Problem, Route, Speak},
 };
 
 /// A longer request body is refused with 413.
-const MAX_REQUEST: usize = 16 * 1024 * 1024;
+pub(crate) const MAX_REQUEST: usize = 16 * 1024 * 1024;
 
 /// What a sound request wants.
 enum Wanted {
@@ -33,7 +33,13 @@ pub(crate) async fn answer<B: Body>(
         call.end(Ending::Cancelled);
         return Err(SimError::new(&call.sim.name, io::ErrorKind::ConnectionReset));
     };
-    let ask = read(&call, body);
+    let speak = call.sim.model.wire.speak();
+    let route = speak.route(&parts.method, &parts.uri);
+    let (speak, ask) = match &route {
+        Ok(Route::Chat(chat)) => (chat.speak, read(chat, body)),
+        // Nothing is asked of a model.
+        _ => (speak, Err(Problem::NotJson)),
+    };
     if let Ok(ask) = &ask {
         call.understood(ask);
     }
@@ -45,12 +51,12 @@ pub(crate) async fn answer<B: Body>(
         Some(Fault::BlackHole) => std::future::pending().await,
         _ => {}
     }
-    let wanted = match wanted(&call, &parts, ask) {
+    let wanted = match wanted(&call, speak, &parts, route, ask) {
         Ok(wanted) => wanted,
-        Err(problem) => return Ok(refuse(call, &problem, Ending::Refused)),
+        Err(problem) => return Ok(refuse(call, speak, &problem, Ending::Refused)),
     };
     if let Some(problem) = fault.and_then(|fault| refusal(fault, &call, &wanted)) {
-        return Ok(refuse(call, &problem, Ending::Faulted));
+        return Ok(refuse(call, speak, &problem, Ending::Faulted));
     }
     let ask = match wanted {
         Wanted::Models => return Ok(models(call)),
@@ -58,9 +64,9 @@ pub(crate) async fn answer<B: Body>(
     };
     if let Err(excess) = call.sim.admit(ask.input_tokens) {
         let problem = Problem::Exceeded { excess, model: ask.model };
-        return Ok(refuse(call, &problem, Ending::Refused));
+        return Ok(refuse(call, speak, &problem, Ending::Refused));
     }
-    Ok(generate(call, ask, &struck).await)
+    Ok(generate(call, speak, ask, &struck).await)
 }
 
 /// The whole body, or `None` when it is too long.
@@ -78,25 +84,35 @@ async fn read_body<B: Body>(body: B) -> Result<Option<Bytes>, B::Error> {
     Ok(Some(whole.freeze()))
 }
 
-fn read(call: &Call, body: Option<Bytes>) -> Result<Ask, Problem> {
+fn read(chat: &Chat, body: Option<Bytes>) -> Result<Ask, Problem> {
     let body = body.ok_or(Problem::TooLarge)?;
     let json: Value = serde_json::from_slice(&body).map_err(|_| Problem::NotJson)?;
-    if json.is_object() { call.sim.model.wire.speak().read(&json) } else { Err(Problem::NotJson) }
+    if json.is_object() { chat.speak.read(chat.model.as_deref(), &json) } else { Err(Problem::NotJson) }
 }
 
-fn wanted(call: &Call, parts: &Parts, ask: Result<Ask, Problem>) -> Result<Wanted, Problem> {
-    let model = &call.sim.model;
-    let speak = model.wire.speak();
-    let route = wire::route(model.wire.path(), &parts.method, parts.uri.path())?;
-    speak.authorize(&parts.headers)?;
+fn wanted(
+    call: &Call,
+    speak: &dyn Speak,
+    parts: &Parts,
+    route: Result<Route, Problem>,
+    ask: Result<Ask, Problem>,
+) -> Result<Wanted, Problem> {
+    let route = route?;
+    speak.authorize(&parts.headers, &parts.uri)?;
     if let Route::Models = route {
         return Ok(Wanted::Models);
     }
-    let ask = ask?;
+    let model = &call.sim.model;
+    let mut ask = ask?;
     if !model.names.is_empty() && !model.names.contains(&ask.model) {
         return Err(Problem::UnknownModel(ask.model));
     }
     match model.context_window {
+        Some(window) if ask.input_tokens > window && speak.truncates() => {
+            ask.input_tokens = window / 2;
+            call.understood(&ask);
+            Ok(Wanted::Answer(ask))
+        }
         Some(window) if ask.input_tokens > window => {
             Err(Problem::ContextTooLong { window, input: ask.input_tokens })
         }

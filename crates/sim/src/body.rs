@@ -19,7 +19,7 @@ use crate::{
     gzip::Gzip,
     script::{Script, Step},
     text,
-    wire::Reply,
+    wire::{Finish, Reply},
 };
 
 /// The body of a simulated answer. Dropping it before its end is what the provider sees as a cancelled call.
@@ -101,11 +101,17 @@ impl SimBody {
             return Err(generation.next());
         }
         let Some(reply) = &telling.reply else { return Ok(None) };
-        let sim = &telling.call.sim;
-        let event = sim.model.wire.speak().token(reply, &text::token(sim.seed, telling.sent));
+        let text = text::token(telling.call.sim.seed, telling.sent);
         telling.sent += 1;
+        let event = reply.speak.token(reply, &text, telling.sent);
         telling.call.sent(1);
         Ok(Some(event))
+    }
+
+    /// The finish reason, which may tell how long all took.
+    fn finish(&self, finish: Finish) -> Option<Bytes> {
+        let reply = self.telling.as_ref()?.reply.as_ref()?;
+        Some(reply.speak.finish(reply, finish))
     }
 
     /// When to look again whether generation is complete.
@@ -142,6 +148,11 @@ impl Body for SimBody {
                         ready!(this.poll_sleep(cx, until));
                     }
                 },
+                Step::Finish(finish) => {
+                    if let Some(bytes) = this.finish(finish) {
+                        return this.send(bytes);
+                    }
+                }
                 Step::Complete => {
                     if let Some(until) = this.incomplete() {
                         this.script.push_front(Step::Complete);

@@ -17,7 +17,8 @@ use crate::ConfigError;
 pub struct Bucket {
     /// Requests a minute.
     pub requests_per_minute: u64,
-    /// Tokens a minute: of input and output together, or of input alone when output has a limit of its own.
+    /// Tokens a minute: of input and output together, or of input alone when output has a limit of its own, and at
+    /// Google, which counts no output.
     pub tokens_per_minute: u64,
     /// Output tokens a minute, when they are counted apart, as Anthropic does.
     pub output_tokens_per_minute: Option<u64>,

@@ -37,6 +37,10 @@ impl Call {
         self.sim.log().update(self.number, change);
     }
 
+    pub(crate) fn arrived(&self) -> Instant {
+        self.arrived
+    }
+
     /// Time since it arrived.
     pub(crate) fn age(&self) -> Duration {
         self.arrived.elapsed()

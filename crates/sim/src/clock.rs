@@ -36,6 +36,11 @@ impl Clock {
         DateTimePrinter::new().timestamp_to_rfc9110_string(&now).unwrap_or_else(|_| now.to_string())
     }
 
+    /// Now, to the nanosecond, as Ollama writes it.
+    pub(crate) fn rfc3339(&self) -> String {
+        self.wall_in(Duration::ZERO).to_string()
+    }
+
     /// The moment `delay` from now, in whole seconds, as Anthropic writes it.
     pub(crate) fn rfc3339_in(&self, delay: Duration) -> String {
         let at = self.wall_in(delay);
@@ -67,5 +72,7 @@ mod tests {
         tokio::time::advance(Duration::from_secs(61)).await;
         assert_eq!(clock.rfc3339_in(Duration::from_millis(500)), "2026-01-01T00:01:01Z");
         assert_eq!(clock.unix(), 1_767_225_661);
+        tokio::time::advance(Duration::from_millis(20)).await;
+        assert_eq!(clock.rfc3339(), "2026-01-01T00:01:01.02Z");
     }
 }

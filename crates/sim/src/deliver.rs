@@ -14,14 +14,10 @@ use crate::{
     script,
     seed::Purpose,
     text,
-    wire::{Ask, Problem, Reply},
+    wire::{Ask, Problem, Reply, Speak},
 };
 
-const JSON: &str = "application/json";
-const EVENTS: &str = "text/event-stream; charset=utf-8";
-
-pub(crate) fn refuse(mut call: Call, problem: &Problem, end: Ending) -> Response<SimBody> {
-    let speak = call.sim.model.wire.speak();
+pub(crate) fn refuse(mut call: Call, speak: &dyn Speak, problem: &Problem, end: Ending) -> Response<SimBody> {
     let refusal = speak.refuse(problem, &call.id());
     let mut head = head(&call, refusal.status, refusal.content_type);
     if let Some(wait) = problem.wait() {
@@ -33,17 +29,24 @@ pub(crate) fn refuse(mut call: Call, problem: &Problem, end: Ending) -> Response
 
 pub(crate) fn models(mut call: Call) -> Response<SimBody> {
     let sim = &call.sim;
-    let list = sim.model.wire.speak().models(&sim.model_names(), sim.clock.unix());
-    let head = head(&call, StatusCode::OK, JSON);
+    let speak = sim.model.wire.speak();
+    let list = speak.models(&sim.model_names(), sim.clock.unix());
+    let head = head(&call, StatusCode::OK, speak.content_type(false));
     call.end(Ending::Answered);
     join(head, SimBody::plain(list))
 }
 
 /// An admitted call's answer: its head may be long in coming.
-pub(crate) async fn generate(mut call: Call, ask: Ask, struck: &Struck) -> Response<SimBody> {
+pub(crate) async fn generate(
+    mut call: Call,
+    speak: &'static dyn Speak,
+    ask: Ask,
+    struck: &Struck,
+) -> Response<SimBody> {
     let fault = struck.fault.as_ref();
     let (output, cut) = call.draw_output(ask.max_tokens);
-    let reply = Reply {
+    let mut reply = Reply {
+        speak,
         id: call.id(),
         created: call.sim.clock.unix(),
         model: ask.model,
@@ -51,19 +54,24 @@ pub(crate) async fn generate(mut call: Call, ask: Ask, struck: &Struck) -> Respo
         output,
         cut,
         include_usage: ask.include_usage,
+        clock: call.sim.clock,
+        arrived: call.arrived(),
+        first_token: call.arrived(),
     };
     if let Some(nonsense) = fault.and_then(|fault| nonsense(fault, &call, &reply, ask.stream)) {
-        let content_type = if ask.stream && fault != Some(&Fault::ErrorIn200) { EVENTS } else { JSON };
+        let content_type = speak.content_type(ask.stream && fault != Some(&Fault::ErrorIn200));
         let head = head(&call, StatusCode::OK, content_type);
         call.end(Ending::Faulted);
         return join(head, SimBody::plain(nonsense));
     }
     let generation = call.begin(output, struck);
+    reply.first_token = generation.next();
     if !ask.stream {
         return whole(call, reply, fault).await;
     }
     if let Some(tokens) = fault.and_then(Fault::last_token) {
         generation.halt_after(tokens);
+        reply.output = reply.output.min(tokens);
     }
     stream(call, reply, fault).await
 }
@@ -79,7 +87,7 @@ fn nonsense(fault: &Fault, call: &Call, reply: &Reply, stream: bool) -> Option<B
         }
         Fault::ErrorEvent { .. } | Fault::ErrorThenDone { .. } if stream => None,
         Fault::ErrorIn200 | Fault::ErrorEvent { .. } | Fault::ErrorThenDone { .. } => {
-            Some(call.sim.model.wire.speak().error_body(reply))
+            Some(reply.speak.error_body(reply))
         }
         _ => None,
     }
@@ -91,9 +99,11 @@ async fn stream(mut call: Call, reply: Reply, fault: Option<&Fault>) -> Response
     if let Some(first) = first.filter(|_| !call.sim.model.early_head && !at_once) {
         sleep_until(first).await;
     }
-    let script = script::stream(call.sim.model.wire.speak(), &reply, fault);
-    let mut head = head(&call, StatusCode::OK, EVENTS);
-    head.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    let script = script::stream(&reply, fault);
+    let mut head = head(&call, StatusCode::OK, reply.speak.content_type(true));
+    if reply.speak.content_type(true).starts_with("text/event-stream") {
+        head.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    }
     answered(head, SimBody::stream(call, reply, script), fault)
 }
 
@@ -105,8 +115,8 @@ async fn whole(mut call: Call, reply: Reply, fault: Option<&Fault>) -> Response<
         }
         call.sent(reply.output);
     }
-    let json = call.sim.model.wire.speak().whole(&reply, &text::text(call.sim.seed, reply.output));
-    let mut head = head(&call, StatusCode::OK, JSON);
+    let json = reply.speak.whole(&reply, &text::text(call.sim.seed, reply.output));
+    let mut head = head(&call, StatusCode::OK, reply.speak.content_type(false));
     if let Some(Fault::StallAfter { .. } | Fault::CutAfter { .. }) = fault {
         // The head promises what the body does not keep.
         head.headers_mut().insert(header::CONTENT_LENGTH, json.len().into());

@@ -17,7 +17,8 @@ const MOST_GARBAGE: usize = 64 * 1024 * 1024;
 /// One way for a call to go wrong.
 ///
 /// Faults that shape a stream have a sense for whole answers, too; each says which. Where a count of tokens is more than
-/// the answer has, the fault comes after the last one.
+/// the answer has, the fault comes after the last one. What a fault is on each wire, where that is not plain, is in the
+/// crate's table.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Fault {
@@ -33,10 +34,12 @@ pub enum Fault {
     BlackHole,
     /// 429: the rate limit, whatever the bucket says.
     RateLimit {
-        /// The hint in the answer, if it has one.
+        /// The hint in the answer, if it has one: headers at OpenAI and Anthropic, the body's `RetryInfo` at Gemini.
+        /// Ollama gives none.
         retry_after: Option<Duration>,
     },
-    /// 429 for money: the quota or spend limit is used up. Without a hint.
+    /// 429 for money: the quota or spend limit is used up. Without a hint, but at Gemini, where a day's quota comes with
+    /// one that is no help.
     Quota,
     /// This status, with the body that the provider sends with it.
     Status(u16),
@@ -67,14 +70,15 @@ pub enum Fault {
         /// Tokens sent before.
         after: u32,
     },
-    /// The same, and then the end marker all the same, as vLLM does.
+    /// The same, beside an end that looks clean: after the error, as vLLM sends it, or before it, as Gemini does.
     ErrorThenDone {
         /// Tokens sent before.
         after: u32,
     },
     /// A clean end of the body without the end marker. A whole answer stops half-way, its length unsaid.
     MissingEnd {
-        /// Whether the finish reason is still sent.
+        /// Whether the finish reason is still sent. Where it is the end marker, too (Gemini, Ollama), it is sent without
+        /// what closes its event: the blank line, the line's end, the array's bracket.
         finish: bool,
     },
     /// 200 with an empty body.

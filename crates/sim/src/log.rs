@@ -39,7 +39,7 @@ pub struct Seen {
     pub ended_at: Option<Duration>,
     /// When the first token was sent; for a whole answer, when it was complete.
     pub first_token_at: Option<Duration>,
-    /// Tokens of its messages: their bytes / 4, rounded up.
+    /// Tokens of its messages, so many as were read: their bytes / 4, rounded up.
     pub input_tokens: u64,
     /// Tokens handed to the client.
     pub output_tokens_sent: u64,
@@ -65,7 +65,8 @@ pub enum Ending {
 
 impl Seen {
     pub(crate) fn arrived(at: Duration, target: String, mut headers: HeaderMap, connection: u64) -> Self {
-        for name in [header::AUTHORIZATION, HeaderName::from_static("x-api-key")] {
+        let keys = ["x-api-key", "x-goog-api-key"].map(HeaderName::from_static);
+        for name in keys.into_iter().chain([header::AUTHORIZATION]) {
             if let Some(value) = headers.get_mut(&name) {
                 *value = HeaderValue::from_static("***");
                 value.set_sensitive(true);

@@ -40,7 +40,7 @@ impl Model {
             bucket: None,
             names: Vec::new(),
             context_window: None,
-            early_head: true,
+            early_head: wire != Wire::Ollama,
             seed: 0,
             wall: None,
         }
@@ -76,14 +76,15 @@ impl Model {
         self
     }
 
-    /// The most input tokens a request may have; a longer one is answered as too long.
+    /// The most input tokens a request may have; a longer one is answered as too long. Ollama keeps half a window of it
+    /// instead, and says nothing.
     pub fn context_window(mut self, tokens: u64) -> Self {
         self.context_window = Some(tokens);
         self
     }
 
     /// Whether a stream's head and prelude go out at once (the default, as real providers do) or only with the first
-    /// content.
+    /// content (the default of Ollama, as it does).
     pub fn early_head(mut self, early: bool) -> Self {
         self.early_head = early;
         self

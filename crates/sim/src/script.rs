@@ -8,12 +8,14 @@ use tokio::time::Instant;
 use crate::{
     Ending, Fault,
     clock::after,
-    wire::{Reply, Speak},
+    wire::{Finish, Last, Reply},
 };
 
 #[derive(Debug)]
 pub(crate) enum Step {
     Send(Bytes),
+    /// The finish reason, put in words when it is due.
+    Finish(Finish),
     /// Content, up to this many tokens of it in all.
     Tokens(u64),
     /// Until generation is complete.
@@ -43,15 +45,15 @@ const PRELUDE_EVERY: Duration = Duration::from_millis(100);
 const OVERTIME: Duration = Duration::from_secs(3600);
 
 /// The body of a stream.
-pub(crate) fn stream(speak: &dyn Speak, reply: &Reply, fault: Option<&Fault>) -> Script {
-    let all = reply.output;
+pub(crate) fn stream(reply: &Reply, fault: Option<&Fault>) -> Script {
+    let (speak, all) = (reply.speak, reply.output);
     let prelude = Step::Send(speak.prelude(reply));
-    let finish = || Step::Send(speak.finish(reply));
-    let end = || [Step::Complete, finish(), Step::Send(speak.end())];
+    let finish = |closed| Step::Finish(Finish { first: false, closed });
+    let end = || [Step::Complete, finish(true), Step::Send(speak.end())];
     let up_to = |tokens: u32| all.min(u64::from(tokens));
     let answered = Step::End(Ending::Answered);
     let spoiled = Step::End(Ending::Faulted);
-    match fault {
+    let mut script = match fault {
         Some(Fault::StallAfter { tokens }) => script([prelude, Step::Tokens(up_to(*tokens)), Step::Silence]),
         Some(Fault::CutAfter { tokens }) => {
             script([prelude, Step::Tokens(up_to(*tokens)), Step::Flush, Step::Tear])
@@ -61,15 +63,10 @@ pub(crate) fn stream(speak: &dyn Speak, reply: &Reply, fault: Option<&Fault>) ->
             let start = [prelude, Step::Tokens(up_to(*after)), broken, Step::Tokens(all)];
             start.into_iter().chain(end()).chain([spoiled]).collect()
         }
-        Some(Fault::ErrorEvent { after }) => {
-            errors_after(up_to(*after), prelude, [Step::Send(speak.error_event(reply)), spoiled])
-        }
-        Some(Fault::ErrorThenDone { after }) => {
-            let error = [Step::Send(speak.error_event(reply)), Step::Send(speak.end()), spoiled];
-            errors_after(up_to(*after), prelude, error)
-        }
+        Some(Fault::ErrorEvent { after }) => errors_after(reply, up_to(*after), &[Last::Error]),
+        Some(Fault::ErrorThenDone { after }) => errors_after(reply, up_to(*after), speak.error_and_end()),
         Some(Fault::MissingEnd { finish: true }) => {
-            script([prelude, Step::Tokens(all), Step::Complete, finish(), spoiled])
+            script([prelude, Step::Tokens(all), Step::Complete, finish(false), spoiled])
         }
         Some(Fault::MissingEnd { finish: false }) => {
             script([prelude, Step::Tokens(all), Step::Complete, spoiled])
@@ -84,7 +81,10 @@ pub(crate) fn stream(speak: &dyn Speak, reply: &Reply, fault: Option<&Fault>) ->
             [prelude, Step::Tokens(all)].into_iter().chain(end()).chain(open).collect()
         }
         _ => [prelude, Step::Tokens(all)].into_iter().chain(end()).chain([answered]).collect(),
-    }
+    };
+    // Not every wire has a prelude, or an end marker of its own.
+    script.retain(|step| !matches!(step, Step::Send(bytes) if bytes.is_empty()));
+    script
 }
 
 /// The body of a whole answer, which is ready by now.
@@ -111,10 +111,21 @@ fn script<const N: usize>(steps: [Step; N]) -> Script {
     steps.into()
 }
 
-fn errors_after<const N: usize>(tokens: u64, prelude: Step, error: [Step; N]) -> Script {
-    let start = [prelude, Step::Tokens(tokens)].into_iter();
+/// Tokens, and what comes last.
+fn errors_after(reply: &Reply, tokens: u64, last: &[Last]) -> Script {
+    let speak = reply.speak;
     // An error at once is the very first event.
-    start.filter(|_| tokens > 0).chain(error).collect()
+    let at_once = tokens == 0;
+    let start = [Step::Send(speak.prelude(reply)), Step::Tokens(tokens)].into_iter().filter(|_| !at_once);
+    let last = last.iter().enumerate().map(|(place, last)| {
+        let first = at_once && place == 0;
+        match last {
+            Last::Finish => Step::Finish(Finish { first, closed: true }),
+            Last::End => Step::Send(speak.end()),
+            Last::Error => Step::Send(speak.error_event(reply, first)),
+        }
+    });
+    start.chain(last).chain([Step::End(Ending::Faulted)]).collect()
 }
 
 fn nothing(chunk: Bytes) -> Step {

@@ -11,7 +11,7 @@ use std::{
 use tokio::time::Instant;
 
 use crate::{
-    ConfigError, Model, Rule, Seen, Server, SimService,
+    ConfigError, Model, Rule, Seen, Server, SimService, Wire,
     bucket::{Excess, Levels, Meter},
     clock::Clock,
     log::Log,
@@ -165,7 +165,9 @@ impl Shared {
     }
 
     pub(crate) fn charge_output(&self, tokens: u64, now: Instant) {
-        if let Some(meter) = &self.meter {
+        // Google counts the input alone.
+        let free = self.model.wire == Wire::Gemini;
+        if let Some(meter) = self.meter.as_ref().filter(|_| !free) {
             unpoisoned(meter).charge_output(tokens, now);
         }
     }

@@ -1,21 +1,23 @@
-//! The two wires, behind one trait: what differs between providers is here and nowhere else.
+//! The wires, behind one trait: what differs between providers is here and nowhere else.
 
 use std::{fmt, str::FromStr, time::Duration};
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
-use serde_json::Value;
 
-use crate::{ConfigError, bucket::Levels, clock::Clock};
+use crate::ConfigError;
 
 mod anthropic;
+mod gemini;
+mod ollama;
 mod openai;
 mod problem;
 mod request;
+mod speak;
 
 pub(crate) use problem::{Problem, Refusal};
-pub(crate) use request::Ask;
+pub(crate) use request::{Ask, Chat, Route};
+pub(crate) use speak::{Finish, Last, Reply, Speak};
 
 /// Which provider's wire is spoken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -25,14 +27,23 @@ pub enum Wire {
     OpenAi,
     /// Anthropic Messages: `POST /v1/messages`, `GET /v1/models`.
     Anthropic,
+    /// Google's Gemini: `POST /v1beta/models/{model}:generateContent` and `:streamGenerateContent`, as server-sent events
+    /// with `alt=sse` and as one JSON array without it; `GET /v1beta/models`. Vertex AI's paths are taken as well.
+    Gemini,
+    /// Ollama's own API: `POST /api/chat` and `/api/generate`, a line of JSON each, `GET /api/tags`. It asks for no key and
+    /// tells of no limits.
+    Ollama,
 }
 
 impl Wire {
-    /// The path that takes calls.
-    pub fn path(self) -> &'static str {
+    /// Where a call goes, under the base URL: the path and its query. Gemini's says the model and whether a stream is
+    /// wanted, as server-sent events; the others say both in the body.
+    pub fn path(self, model: &str, stream: bool) -> String {
         match self {
-            Self::OpenAi => openai::PATH,
-            Self::Anthropic => anthropic::PATH,
+            Self::OpenAi => openai::PATH.to_owned(),
+            Self::Anthropic => anthropic::PATH.to_owned(),
+            Self::Gemini => gemini::path(model, stream),
+            Self::Ollama => ollama::Ollama::Chat.path().to_owned(),
         }
     }
 
@@ -40,6 +51,8 @@ impl Wire {
         match self {
             Self::OpenAi => &openai::OpenAi,
             Self::Anthropic => &anthropic::Anthropic,
+            Self::Gemini => &gemini::Gemini::Whole,
+            Self::Ollama => &ollama::Ollama::Chat,
         }
     }
 }
@@ -49,6 +62,8 @@ impl fmt::Display for Wire {
         f.write_str(match self {
             Self::OpenAi => "openai",
             Self::Anthropic => "anthropic",
+            Self::Gemini => "gemini",
+            Self::Ollama => "ollama",
         })
     }
 }
@@ -60,73 +75,10 @@ impl FromStr for Wire {
         match text {
             "openai" => Ok(Self::OpenAi),
             "anthropic" => Ok(Self::Anthropic),
-            _ => Err(ConfigError::new("Wire", "openai or anthropic", text)),
+            "gemini" => Ok(Self::Gemini),
+            "ollama" => Ok(Self::Ollama),
+            _ => Err(ConfigError::new("Wire", "openai, anthropic, gemini or ollama", text)),
         }
-    }
-}
-
-/// What a request is for.
-#[derive(Debug)]
-pub(crate) enum Route {
-    Chat,
-    Models,
-}
-
-/// Everything that an answer's text says of itself.
-#[derive(Debug, Clone)]
-pub(crate) struct Reply {
-    /// 22 letters and digits, unique to the call.
-    pub(crate) id: String,
-    pub(crate) model: String,
-    pub(crate) created: i64,
-    pub(crate) input: u64,
-    pub(crate) output: u64,
-    /// Whether `output` was cut by the request's own limit.
-    pub(crate) cut: bool,
-    pub(crate) include_usage: bool,
-}
-
-/// One provider's way to say things. Every `Bytes` of a stream is one or more whole events.
-pub(crate) trait Speak: Sync {
-    fn authorize(&self, headers: &HeaderMap) -> Result<(), Problem>;
-    fn read(&self, body: &Value) -> Result<Ask, Problem>;
-
-    fn prelude(&self, reply: &Reply) -> Bytes;
-    fn token(&self, reply: &Reply, text: &str) -> Bytes;
-    /// The finish reason, and the usage that goes with it.
-    fn finish(&self, reply: &Reply) -> Bytes;
-    fn end(&self) -> Bytes;
-    fn whole(&self, reply: &Reply, text: &str) -> Bytes;
-    fn models(&self, names: &[String], created: i64) -> Bytes;
-
-    /// Something that keeps a stream busy and says nothing.
-    fn keep_alive(&self, reply: &Reply) -> Bytes;
-    /// One event without content whose line is `length` bytes and more.
-    fn long_line(&self, reply: &Reply, length: usize) -> Bytes;
-    /// A content event whose JSON stops in the middle.
-    fn malformed(&self, reply: &Reply) -> Bytes;
-    fn error_event(&self, reply: &Reply) -> Bytes;
-    /// The body of an error, as it also comes under status 200.
-    fn error_body(&self, reply: &Reply) -> Bytes;
-
-    fn refuse(&self, problem: &Problem, id: &str) -> Refusal;
-    fn stamp(&self, headers: &mut HeaderMap, id: &str, took: Duration);
-    fn limits(&self, headers: &mut HeaderMap, levels: &Levels, clock: &Clock);
-    /// How long to wait, as a hint in a refusal.
-    fn hint(&self, headers: &mut HeaderMap, wait: Duration);
-}
-
-/// What a request to `path` is for; `chat` is where this wire takes calls.
-pub(crate) fn route(chat: &str, method: &Method, path: &str) -> Result<Route, Problem> {
-    let (route, wanted) = match path {
-        "/v1/models" => (Route::Models, Method::GET),
-        path if path == chat => (Route::Chat, Method::POST),
-        _ => return Err(Problem::UnknownPath { method: method.clone(), path: path.to_owned() }),
-    };
-    if *method == wanted {
-        Ok(route)
-    } else {
-        Err(Problem::WrongMethod { method: method.clone(), path: path.to_owned() })
     }
 }
 

@@ -8,7 +8,7 @@ use std::{io, time::Duration};
 
 use buttress_sim::{Ending, Fault, Latency, Model, Rule, Seen, Server, Sim, Wire};
 use bytes::Bytes;
-use common::{BOTH, events, is_end, json, model, request_to, text};
+use common::{WIRES, events, is_end, json, json_of, model, post, text};
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -44,7 +44,7 @@ fn client() -> Client<HttpConnector, String> {
 }
 
 fn request(wire: Wire, server: &Server, stream: bool) -> Request<String> {
-    request_to(wire, &server.base_url(), &json(stream))
+    post(server.base_url() + &wire.path("m", stream), &json(wire, stream))
 }
 
 async fn send(client: &Client<HttpConnector, String>, request: Request<String>) -> Response<Incoming> {
@@ -63,7 +63,7 @@ async fn read(mut body: Incoming) -> (Bytes, bool) {
 
 /// A request as bytes, for clients that behave badly.
 fn raw(stream: bool) -> Vec<u8> {
-    let body = json(stream).to_string();
+    let body = json(Wire::OpenAi, stream).to_string();
     let length = body.len();
     format!(
         "POST /v1/chat/completions HTTP/1.1\r\nhost: sim\r\nauthorization: Bearer any\r\n\
@@ -87,7 +87,7 @@ fn last(sim: &Sim) -> Seen {
 
 #[tokio::test]
 async fn a_stream_over_http_is_the_one_in_process() {
-    for wire in BOTH {
+    for wire in WIRES {
         let (sim, server) = serve(instant(wire), None).await;
         let response = send(&client(), request(wire, &server, true)).await;
         assert_eq!(response.headers()["transfer-encoding"], "chunked");
@@ -101,7 +101,7 @@ async fn a_stream_over_http_is_the_one_in_process() {
 
 #[tokio::test]
 async fn a_whole_answer_over_http_has_a_length() {
-    for wire in BOTH {
+    for wire in WIRES {
         let (sim, server) = serve(instant(wire), None).await;
         let response = send(&client(), request(wire, &server, false)).await;
         let length: usize = response.headers()["content-length"].to_str().unwrap().parse().unwrap();
@@ -158,7 +158,7 @@ async fn refused_connections_are_reset_until_the_rule_goes() {
 
 #[tokio::test]
 async fn a_cut_delivers_its_tokens_first() {
-    for wire in BOTH {
+    for wire in WIRES {
         let (sim, server) = serve(instant(wire), Some(Fault::CutAfter { tokens: 3 })).await;
         let response = send(&client(), request(wire, &server, true)).await;
         let (body, well) = read(response.into_body()).await;
@@ -193,11 +193,10 @@ async fn a_client_that_leaves_a_black_hole_is_noticed() {
 
 #[tokio::test]
 async fn a_client_that_leaves_a_stream_stops_it() {
-    for wire in BOTH {
+    for wire in WIRES {
         let (sim, server) = serve(model(wire).output_tokens(100_000), None).await;
-        let mut body_json = json(true);
-        body_json["max_tokens"] = 100_000.into();
-        let request = request_to(wire, &server.base_url(), &body_json);
+        let path = server.base_url() + &wire.path("m", true);
+        let request = post(path, &json_of(wire, true, 100_000));
         let mut body = send(&client(), request).await.into_body();
         for _ in 0..4 {
             timeout(BOUND, body.frame()).await.unwrap().unwrap().unwrap();

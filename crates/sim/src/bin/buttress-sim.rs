@@ -9,7 +9,7 @@ use clap::Parser;
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Args {
-    /// openai or anthropic.
+    /// openai, anthropic, gemini or ollama.
     #[arg(long, default_value = "openai")]
     wire: Wire,
     /// 0 picks a free one.
@@ -99,16 +99,21 @@ fn rule(args: &Args, fault: Fault) -> Rule {
 }
 
 fn curl(wire: Wire, base: &str) -> String {
-    let headers = match wire {
-        Wire::Anthropic => "-H 'x-api-key: any' -H 'anthropic-version: 2023-06-01'",
-        _ => "-H 'authorization: Bearer any'",
+    let key = match wire {
+        Wire::Anthropic => " -H 'x-api-key: any' -H 'anthropic-version: 2023-06-01'",
+        Wire::Gemini => " -H 'x-goog-api-key: any'",
+        Wire::Ollama => "",
+        _ => " -H 'authorization: Bearer any'",
     };
-    format!(
-        "curl -N {base}{} {headers} -H 'content-type: application/json' \
-         -d '{{\"model\":\"any\",\"max_tokens\":64,\"stream\":true,\
-         \"messages\":[{{\"role\":\"user\",\"content\":\"Hello\"}}]}}'",
-        wire.path()
-    )
+    let body = match wire {
+        Wire::Gemini => r#"{"contents":[{"parts":[{"text":"Hello"}]}]}"#,
+        Wire::Ollama => r#"{"model":"any","messages":[{"role":"user","content":"Hello"}]}"#,
+        _ => {
+            r#"{"model":"any","max_tokens":64,"stream":true,"messages":[{"role":"user","content":"Hello"}]}"#
+        }
+    };
+    let path = wire.path("any", true);
+    format!("curl -N '{base}{path}'{key} -H 'content-type: application/json' -d '{body}'")
 }
 
 /// How many calls ended how, and what they would have cost.

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, Method, Uri, header};
 use serde_json::Value;
 
-use super::{Ask, Problem, Refusal, Reply, Speak, json, put, request};
+use super::{Ask, Finish, Problem, Refusal, Reply, Route, Speak, json, put, request};
 use crate::{bucket::Levels, clock::Clock};
 
 mod event;
@@ -15,10 +15,15 @@ mod problems;
 
 pub(super) const PATH: &str = "/v1/messages";
 
+#[derive(Debug)]
 pub(super) struct Anthropic;
 
 impl Speak for Anthropic {
-    fn authorize(&self, headers: &HeaderMap) -> Result<(), Problem> {
+    fn route(&self, method: &Method, uri: &Uri) -> Result<Route, Problem> {
+        request::route(&Anthropic, method, uri, PATH, "/v1/models")
+    }
+
+    fn authorize(&self, headers: &HeaderMap, _: &Uri) -> Result<(), Problem> {
         let key = headers.get("x-api-key").map(HeaderValue::as_bytes);
         let bearer =
             headers.get(header::AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
@@ -28,16 +33,16 @@ impl Speak for Anthropic {
         if headers.contains_key("anthropic-version") { Ok(()) } else { Err(Problem::NoVersion) }
     }
 
-    fn read(&self, body: &Value) -> Result<Ask, Problem> {
+    fn read(&self, _: Option<&str>, body: &Value) -> Result<Ask, Problem> {
         let model = request::model(body)?;
-        let messages = request::messages(body)?;
-        let Some(max_tokens) = request::limit(body, "max_tokens")? else {
+        let messages = request::list(body, "messages")?;
+        let Some(max_tokens) = request::limit(&body["max_tokens"], "max_tokens")? else {
             return Err(Problem::Missing("max_tokens"));
         };
         let contents = messages.iter().map(|message| &message["content"]);
         Ok(Ask {
             model,
-            stream: request::stream(body)?,
+            stream: request::stream(body, false)?,
             max_tokens: Some(max_tokens),
             include_usage: true,
             input_tokens: request::tokens(contents.chain([&body["system"]])),
@@ -48,11 +53,11 @@ impl Speak for Anthropic {
         event::prelude(reply)
     }
 
-    fn token(&self, _: &Reply, text: &str) -> Bytes {
+    fn token(&self, _: &Reply, text: &str, _: u64) -> Bytes {
         event::delta(text)
     }
 
-    fn finish(&self, reply: &Reply) -> Bytes {
+    fn finish(&self, reply: &Reply, _: Finish) -> Bytes {
         event::finish(reply)
     }
 
@@ -83,7 +88,7 @@ impl Speak for Anthropic {
         )
     }
 
-    fn error_event(&self, reply: &Reply) -> Bytes {
+    fn error_event(&self, reply: &Reply, _: bool) -> Bytes {
         format!("event: error\ndata: {}\n\n", problems::overloaded(&reply.id)).into()
     }
 

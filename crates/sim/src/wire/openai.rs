@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, header};
+use http::{HeaderMap, Method, Uri, header};
 use serde_json::Value;
 
-use super::{Ask, Problem, Refusal, Reply, Speak, json, put, request};
+use super::{Ask, Finish, Problem, Refusal, Reply, Route, Speak, json, put, request};
 use crate::{bucket::Levels, clock::Clock};
 
 mod chunk;
@@ -15,23 +15,28 @@ mod problems;
 
 pub(super) const PATH: &str = "/v1/chat/completions";
 
+#[derive(Debug)]
 pub(super) struct OpenAi;
 
 impl Speak for OpenAi {
-    fn authorize(&self, headers: &HeaderMap) -> Result<(), Problem> {
+    fn route(&self, method: &Method, uri: &Uri) -> Result<Route, Problem> {
+        request::route(&OpenAi, method, uri, PATH, "/v1/models")
+    }
+
+    fn authorize(&self, headers: &HeaderMap, _: &Uri) -> Result<(), Problem> {
         let bearer =
             headers.get(header::AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
         if bearer.is_some_and(|key| !key.trim_ascii().is_empty()) { Ok(()) } else { Err(Problem::NoKey) }
     }
 
-    fn read(&self, body: &Value) -> Result<Ask, Problem> {
+    fn read(&self, _: Option<&str>, body: &Value) -> Result<Ask, Problem> {
         let model = request::model(body)?;
-        let messages = request::messages(body)?;
-        let newer = request::limit(body, "max_completion_tokens")?;
-        let older = request::limit(body, "max_tokens")?;
+        let messages = request::list(body, "messages")?;
+        let newer = request::limit(&body["max_completion_tokens"], "max_completion_tokens")?;
+        let older = request::limit(&body["max_tokens"], "max_tokens")?;
         Ok(Ask {
             model,
-            stream: request::stream(body)?,
+            stream: request::stream(body, false)?,
             max_tokens: newer.or(older),
             include_usage: body["stream_options"]["include_usage"] == true,
             input_tokens: request::tokens(messages.iter().map(|message| &message["content"])),
@@ -42,11 +47,11 @@ impl Speak for OpenAi {
         chunk::role(reply)
     }
 
-    fn token(&self, reply: &Reply, text: &str) -> Bytes {
+    fn token(&self, reply: &Reply, text: &str, _: u64) -> Bytes {
         chunk::content(reply, text)
     }
 
-    fn finish(&self, reply: &Reply) -> Bytes {
+    fn finish(&self, reply: &Reply, _: Finish) -> Bytes {
         chunk::finish(reply)
     }
 
@@ -78,7 +83,7 @@ impl Speak for OpenAi {
         [half, b"\n\n"].concat().into()
     }
 
-    fn error_event(&self, _: &Reply) -> Bytes {
+    fn error_event(&self, _: &Reply, _: bool) -> Bytes {
         format!("data: {}\n\n", problems::broken()).into()
     }
 

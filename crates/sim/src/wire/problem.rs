@@ -1,9 +1,9 @@
-//! Why a request is refused, before either provider has put it in words.
+//! Why a request is refused, before a provider has put it in words.
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, StatusCode};
+use http::{Method, StatusCode, Uri};
 
 use crate::bucket::Excess;
 
@@ -26,6 +26,14 @@ pub(crate) enum Problem {
 }
 
 impl Problem {
+    pub(crate) fn unknown_path(method: &Method, uri: &Uri) -> Self {
+        Self::UnknownPath { method: method.clone(), path: uri.path().to_owned() }
+    }
+
+    pub(crate) fn wrong_method(method: &Method, uri: &Uri) -> Self {
+        Self::WrongMethod { method: method.clone(), path: uri.path().to_owned() }
+    }
+
     /// The hint that goes with the refusal.
     pub(crate) fn wait(&self) -> Option<Duration> {
         match self {
@@ -57,6 +65,17 @@ impl Refusal {
              <hr><center>cloudflare</center>\r\n</body>\r\n</html>\r\n"
         );
         Self { status, content_type: "text/html", body: body.into() }
+    }
+
+    /// What Google's front end says of its own.
+    pub(crate) fn google(status: u16) -> Self {
+        let status = code(status);
+        let body = format!(
+            "<!DOCTYPE html>\n<html lang=en>\n  <meta charset=utf-8>\n  <title>Error {} ({})!!1</title>\n",
+            status.as_str(),
+            status.canonical_reason().unwrap_or_default()
+        );
+        Self { status, content_type: "text/html; charset=UTF-8", body: body.into() }
     }
 }
 

@@ -1,8 +1,32 @@
-//! What both wires' requests have in common.
+//! What requests have in common, whatever the wire.
 
+use http::{Method, Uri};
 use serde_json::Value;
 
-use super::Problem;
+use super::{Problem, Speak};
+
+/// What a request is for.
+#[derive(Debug)]
+pub(crate) enum Route {
+    Chat(Chat),
+    Models,
+}
+
+/// A call, as far as its URL tells.
+#[derive(Debug)]
+pub(crate) struct Chat {
+    /// In which of the provider's ways it is answered.
+    pub(crate) speak: &'static dyn Speak,
+    /// The model, where the URL names it.
+    pub(crate) model: Option<String>,
+}
+
+impl Chat {
+    /// One whose URL tells no model.
+    pub(crate) fn in_body(speak: &'static dyn Speak) -> Route {
+        Route::Chat(Self { speak, model: None })
+    }
+}
 
 /// A request that makes sense.
 #[derive(Debug, Clone)]
@@ -14,6 +38,22 @@ pub(crate) struct Ask {
     pub(crate) input_tokens: u64,
 }
 
+/// The route of an API that takes calls at one path, and lists models at another.
+pub(crate) fn route(
+    speak: &'static dyn Speak,
+    method: &Method,
+    uri: &Uri,
+    chat: &str,
+    models: &str,
+) -> Result<Route, Problem> {
+    let (route, wanted) = match uri.path() {
+        path if path == chat => (Chat::in_body(speak), Method::POST),
+        path if path == models => (Route::Models, Method::GET),
+        _ => return Err(Problem::unknown_path(method, uri)),
+    };
+    if *method == wanted { Ok(route) } else { Err(Problem::wrong_method(method, uri)) }
+}
+
 pub(crate) fn model(body: &Value) -> Result<String, Problem> {
     match &body["model"] {
         Value::String(model) if !model.is_empty() => Ok(model.clone()),
@@ -22,16 +62,16 @@ pub(crate) fn model(body: &Value) -> Result<String, Problem> {
     }
 }
 
-pub(crate) fn stream(body: &Value) -> Result<bool, Problem> {
+pub(crate) fn stream(body: &Value, default: bool) -> Result<bool, Problem> {
     match &body["stream"] {
         Value::Bool(stream) => Ok(*stream),
-        Value::Null => Ok(false),
+        Value::Null => Ok(default),
         _ => Err(Problem::Invalid { field: "stream", rule: "a boolean" }),
     }
 }
 
-pub(crate) fn limit(body: &Value, field: &'static str) -> Result<Option<u64>, Problem> {
-    match &body[field] {
+pub(crate) fn limit(value: &Value, field: &'static str) -> Result<Option<u64>, Problem> {
+    match value {
         Value::Null => Ok(None),
         value => match value.as_u64() {
             Some(limit) if limit > 0 => Ok(Some(limit)),
@@ -40,11 +80,12 @@ pub(crate) fn limit(body: &Value, field: &'static str) -> Result<Option<u64>, Pr
     }
 }
 
-pub(crate) fn messages(body: &Value) -> Result<&Vec<Value>, Problem> {
-    match &body["messages"] {
-        Value::Null => Err(Problem::Missing("messages")),
-        Value::Array(messages) if !messages.is_empty() => Ok(messages),
-        _ => Err(Problem::Invalid { field: "messages", rule: "an array of at least one message" }),
+/// A field that is an array of at least one.
+pub(crate) fn list<'a>(body: &'a Value, field: &'static str) -> Result<&'a Vec<Value>, Problem> {
+    match &body[field] {
+        Value::Null => Err(Problem::Missing(field)),
+        Value::Array(items) if !items.is_empty() => Ok(items),
+        _ => Err(Problem::Invalid { field, rule: "an array that is not empty" }),
     }
 }
 

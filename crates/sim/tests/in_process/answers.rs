@@ -9,13 +9,13 @@ use tower::ServiceExt;
 
 use crate::{
     bytes, call,
-    common::{BOTH, events, is_end, json, model, request, request_to, sim, text},
+    common::{WIRES, events, is_end, json, json_of, model, post, reason, request, sim, text},
     header, ms,
 };
 
 #[tokio::test(start_paused = true)]
 async fn a_stream_is_the_expected_text_and_ends_with_its_marker() {
-    for wire in BOTH {
+    for wire in WIRES {
         let sim = sim(wire);
         let events = events(&bytes(&sim, request(wire, true)).await);
         assert_eq!(text(&events), sim.expected_text(8));
@@ -40,9 +40,9 @@ async fn an_openai_stream_has_the_real_chunks() {
 #[tokio::test(start_paused = true)]
 async fn openai_says_usage_only_when_asked() {
     let sim = sim(Wire::OpenAi);
-    let mut body = json(true);
+    let mut body = json(Wire::OpenAi, true);
     body.as_object_mut().unwrap().remove("stream_options");
-    let events = events(&bytes(&sim, request_to(Wire::OpenAi, "", &body)).await);
+    let events = events(&bytes(&sim, post(Wire::OpenAi.path("m", true), &body)).await);
     assert_eq!(events.len(), 1 + 8 + 1 + 1);
     assert!(events.iter().all(|event| event.get("usage").is_none()));
 }
@@ -65,7 +65,7 @@ async fn an_anthropic_stream_has_the_real_events() {
 
 #[tokio::test(start_paused = true)]
 async fn head_tokens_and_end_keep_the_schedule() {
-    for wire in BOTH {
+    for wire in [Wire::OpenAi, Wire::Anthropic, Wire::Gemini] {
         let sim = sim(wire);
         let start = Instant::now();
         let mut body = call(&sim, request(wire, true)).await.into_body();
@@ -90,7 +90,7 @@ async fn a_late_head_comes_with_the_first_token() {
 
 #[tokio::test(start_paused = true)]
 async fn a_whole_answer_takes_as_long_as_its_tokens() {
-    for wire in BOTH {
+    for wire in WIRES {
         let sim = sim(wire);
         let start = Instant::now();
         let response = call(&sim, request(wire, false)).await;
@@ -99,22 +99,20 @@ async fn a_whole_answer_takes_as_long_as_its_tokens() {
         let body = response.into_body().collect().await.unwrap().to_bytes();
         assert_eq!(body.len(), length);
         let body: Value = serde_json::from_slice(&body).unwrap();
-        let content =
-            body["choices"][0]["message"]["content"].as_str().or(body["content"][0]["text"].as_str());
-        assert_eq!(content.unwrap(), sim.expected_text(8));
+        assert_eq!(text(&[body]), sim.expected_text(8));
         assert_eq!((sim.log()[0].end, sim.log()[0].billed), (Ending::Answered, 12));
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_request_may_cut_its_answer() {
-    for (wire, reason) in [(Wire::OpenAi, "length"), (Wire::Anthropic, "max_tokens")] {
+    let reasons = ["length", "max_tokens", "MAX_TOKENS", "length"];
+    for (wire, why) in WIRES.into_iter().zip(reasons) {
         let sim = sim(wire);
-        let mut body = json(true);
-        body["max_tokens"] = 3.into();
-        let answer = bytes(&sim, request_to(wire, "", &body)).await;
-        assert_eq!(text(&events(&answer)), sim.expected_text(3));
-        assert!(std::str::from_utf8(&answer).unwrap().contains(&format!("\"{reason}\"")));
+        let answer = bytes(&sim, post(wire.path("m", true), &json_of(wire, true, 3))).await;
+        let events = events(&answer);
+        assert_eq!(text(&events), sim.expected_text(3));
+        assert_eq!(events.iter().find_map(reason), Some(why));
     }
 }
 

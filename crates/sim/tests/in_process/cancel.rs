@@ -7,7 +7,7 @@ use tower::ServiceExt;
 
 use crate::{
     call,
-    common::{BOTH, events, is_end, request, sim},
+    common::{WIRES, events, is_end, request, sim},
     ms,
 };
 
@@ -46,7 +46,7 @@ async fn what_is_generated_while_nobody_reads_is_billed() {
 
 #[tokio::test(start_paused = true)]
 async fn a_body_dropped_right_after_its_end_marker_was_answered() {
-    for wire in BOTH {
+    for wire in WIRES {
         let sim = sim(wire);
         let mut body = call(&sim, request(wire, true)).await.into_body();
         loop {

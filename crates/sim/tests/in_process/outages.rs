@@ -3,6 +3,7 @@
 use std::{error::Error as _, io};
 
 use buttress_sim::{Ending, Fault, Rule, Wire};
+use serde_json::Value;
 use tokio::time::timeout;
 use tower::ServiceExt;
 
@@ -54,27 +55,64 @@ async fn refusing_faults_have_the_real_bodies() {
         (Fault::Quota, 429, "rate_limit_error", "enforced_spend_limit_reached"),
         (Fault::ContextTooLong, 400, "invalid_request_error", ""),
     ];
-    let cases = openai
-        .map(|case| (Wire::OpenAi, case))
-        .into_iter()
-        .chain(anthropic.map(|case| (Wire::Anthropic, case)));
+    let gemini = [
+        (Fault::Refuse, 503, "UNAVAILABLE", ""),
+        (Fault::Status(500), 500, "INTERNAL", ""),
+        (Fault::Status(401), 401, "UNAUTHENTICATED", "CREDENTIALS_MISSING"),
+        (Fault::Status(404), 404, "NOT_FOUND", ""),
+        (Fault::Status(504), 504, "DEADLINE_EXCEEDED", ""),
+        (Fault::RateLimit { retry_after: None }, 429, "RESOURCE_EXHAUSTED", ""),
+        (Fault::Quota, 429, "RESOURCE_EXHAUSTED", "GenerateRequestsPerDayPerProjectPerModel-FreeTier"),
+        (Fault::ContextTooLong, 400, "INVALID_ARGUMENT", ""),
+    ];
+    let ollama = [
+        (Fault::Refuse, 503, "server busy, please try again.  maximum pending requests exceeded", ""),
+        (Fault::Status(500), 500, "llama runner process has terminated: exit status 2", ""),
+        (Fault::Status(404), 404, "model 'm' not found", ""),
+        (Fault::RateLimit { retry_after: Some(ms(1500)) }, 429, "too many requests", ""),
+        (
+            Fault::ContextTooLong,
+            400,
+            "request (4 tokens) exceeds the available context size (3 tokens), try increasing it",
+            "",
+        ),
+    ];
+    let cases = [
+        (Wire::OpenAi, &openai[..]),
+        (Wire::Anthropic, &anthropic),
+        (Wire::Gemini, &gemini),
+        (Wire::Ollama, &ollama),
+    ];
+    let cases = cases.into_iter().flat_map(|(wire, cases)| cases.iter().map(move |case| (wire, case)));
     for (wire, (fault, status, kind, code)) in cases {
-        let sim = broken(wire, fault);
+        let sim = broken(wire, fault.clone());
         let (got, body) = refusal(&sim, request(wire, true)).await;
         let error = &body["error"];
-        let got_code = error["code"].as_str().or(error["details"]["error_code"].as_str()).unwrap_or_default();
-        assert_eq!((got.as_u16(), error["type"].as_str().unwrap(), got_code), (status, kind, code), "{body}");
+        let google = &error["details"][0];
+        let codes = [
+            &error["code"],
+            &error["details"]["error_code"],
+            &google["reason"],
+            &google["violations"][0]["quotaId"],
+        ];
+        let got_code = codes.into_iter().find_map(Value::as_str).unwrap_or_default();
+        let got_kind = [&error["type"], &error["status"], error].into_iter().find_map(Value::as_str);
+        assert_eq!((got.as_u16(), got_kind.unwrap(), got_code), (*status, *kind, *code), "{body}");
         assert_eq!((sim.log()[0].end, sim.log()[0].billed), (Ending::Faulted, 0));
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hint_is_whole_seconds_rounded_up() {
+async fn a_hint_in_a_header_is_whole_seconds_rounded_up_and_in_a_body_exact() {
     let hint = Fault::RateLimit { retry_after: Some(ms(1500)) };
     let openai = call(&broken(Wire::OpenAi, hint.clone()), request(Wire::OpenAi, true)).await;
     assert_eq!((header(&openai, "retry-after"), header(&openai, "retry-after-ms")), ("2", "1500"));
-    let anthropic = call(&broken(Wire::Anthropic, hint), request(Wire::Anthropic, true)).await;
+    let anthropic = call(&broken(Wire::Anthropic, hint.clone()), request(Wire::Anthropic, true)).await;
     assert_eq!((header(&anthropic, "retry-after"), header(&anthropic, "retry-after-ms")), ("2", ""));
+    let (_, gemini) = refusal(&broken(Wire::Gemini, hint), request(Wire::Gemini, true)).await;
+    let details = gemini["error"]["details"].as_array().unwrap();
+    assert_eq!(details.iter().find_map(|detail| detail["retryDelay"].as_str()), Some("1.500s"));
+    assert!(gemini["error"]["message"].as_str().unwrap().ends_with("Please retry in 1.500s."));
     let quota = call(&broken(Wire::OpenAi, Fault::Quota), request(Wire::OpenAi, true)).await;
     assert_eq!(header(&quota, "retry-after"), "");
 }
