@@ -206,7 +206,7 @@ fn shape(parts: &mut request::Parts, dialect: Dialect, path: &str, body: &[u8]) 
 fn is_json(headers: &HeaderMap) -> bool {
     headers
         .get(header::CONTENT_TYPE)
-        .is_none_or(|value| value.as_bytes().to_ascii_lowercase().windows(4).any(|word| word == b"json"))
+        .is_none_or(|value| value.as_bytes().windows(4).any(|word| word.eq_ignore_ascii_case(b"json")))
 }
 
 impl fmt::Debug for Endpoint {

@@ -40,7 +40,7 @@ pin_project! {
     pub struct ResponseFuture<F, B> {
         #[pin]
         state: State<F>,
-        answer: Option<Box<Held<B>>>,
+        answer: Option<Held<B>>,
         config: Config,
         asked: Asked,
         progress: Progress,
@@ -102,7 +102,7 @@ where
         if let StateProj::Sent { future } = this.state.as_mut().project() {
             let response =
                 ready!(future.poll(cx)).map_err(|error| broken::of_transport(provider, error.into()))?;
-            *this.answer = Some(Box::new(begin(response, this.config, *this.asked, this.progress)?));
+            *this.answer = Some(begin(response, this.config, *this.asked, this.progress)?);
             this.state.set(State::Holding);
         }
         if let StateProj::Unsent { error } = this.state.as_mut().project() {
@@ -128,7 +128,7 @@ where
             }
         };
         let held = this.answer.take().expect("it was there a line ago");
-        Poll::Ready(judge(this.config, *held, end))
+        Poll::Ready(judge(this.config, held, end))
     }
 }
 
@@ -156,7 +156,7 @@ where
     }
     let (decoding, commit) = match form(&parts, asked) {
         Form::Stream => {
-            let decoder = Box::new(Decoder::new(asked.dialect).max_event(config.max_event));
+            let decoder = Decoder::new(asked.dialect).max_event(config.max_event);
             let hide = asked.hide_usage.then(|| Hide::new(config.max_event));
             if hide.is_some() {
                 parts.headers.remove(header::CONTENT_LENGTH);

@@ -11,6 +11,7 @@ mod form;
 mod future;
 mod hide;
 mod layer;
+mod pieces;
 mod presets;
 mod provider;
 mod reader;

@@ -1,35 +1,37 @@
 //! Reads an answer's body and knows how it ended.
 
 use std::{
-    collections::VecDeque,
     pin::Pin,
     task::{Context, Poll, ready},
 };
 
 use buttress_call::{BoxError, Progress};
 use buttress_wire::{Answer, Decoder, Dialect, Event};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::HeaderMap;
 use http_body::Body;
+use pin_project_lite::pin_project;
 
-use crate::{broken::Broken, hide::Hide};
+use crate::{broken::Broken, hide::Hide, pieces::Pieces};
 
-/// Up to here a piece is small.
-const SMALL_PIECE: usize = 1 << 10;
-/// So many pieces are held as they came, however small.
-const PIECES: usize = 32;
+/// An answer's body on its way through the decoder. All of it lies in one box, whoever has it.
+pub(crate) struct Reader<B>(Pin<Box<Reading<B>>>);
 
-/// An answer's body on its way through the decoder.
-pub(crate) struct Reader<B> {
-    /// `None` once nothing more is wanted of it: it is dropped before anybody is told of the end.
-    source: Option<Pin<Box<B>>>,
+pin_project! {
+    struct Reading<B> {
+        // `None` once nothing more is wanted of it: it is dropped before anybody is told of the end.
+        #[pin]
+        source: Option<B>,
+        state: State,
+    }
+}
+
+/// What is known of the answer so far.
+struct State {
     decoding: Decoding,
     progress: Progress,
     /// Read, but not passed on yet.
-    held: VecDeque<Bytes>,
-    /// What came after that in small pieces. Kept apart, a piece costs more than its few bytes.
-    gathered: BytesMut,
-    held_bytes: usize,
+    held: Pieces,
     trailers: Option<HeaderMap>,
     /// Content has been read.
     content: bool,
@@ -38,9 +40,10 @@ pub(crate) struct Reader<B> {
 }
 
 /// What is known of the body's form.
+#[expect(clippy::large_enum_variant, reason = "it lies in a box already")]
 pub(crate) enum Decoding {
     /// Events of a dialect.
-    Stream { decoder: Box<Decoder>, hide: Option<Hide> },
+    Stream { decoder: Decoder, hide: Option<Hide> },
     /// One JSON value, to be looked at when all of it is there.
     Whole(Dialect),
     /// Nothing: the transport decides the end.
@@ -61,53 +64,66 @@ where
     B::Error: Into<BoxError>,
 {
     pub(crate) fn new(source: B, decoding: Decoding, progress: Progress) -> Self {
-        Reader {
-            source: Some(Box::pin(source)),
-            decoding,
-            progress,
-            held: VecDeque::new(),
-            gathered: BytesMut::new(),
-            held_bytes: 0,
-            trailers: None,
-            content: false,
-            ended: false,
-        }
+        let held = Pieces::default();
+        let state = State { decoding, progress, held, trailers: None, content: false, ended: false };
+        Reader(Box::pin(Reading { source: Some(source), state }))
     }
 
     /// Reads on.
     pub(crate) fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
-        let Some(source) = &mut self.source else { return Poll::Ready(Step::End(Ok(()))) };
-        let end = match ready!(source.as_mut().poll_frame(cx)) {
+        let mut this = self.0.as_mut().project();
+        let state = this.state;
+        let Some(source) = this.source.as_mut().as_pin_mut() else { return Poll::Ready(Step::End(Ok(()))) };
+        let end = match ready!(source.poll_frame(cx)) {
             Some(Ok(frame)) => match frame.into_data() {
-                Ok(data) => match self.decode(&data) {
+                Ok(data) => match state.decode(&data) {
                     // A body whose declared length is reached is not polled again by everybody.
-                    Ok(()) if self.source.as_ref().is_some_and(Body::is_end_stream) => self.close(),
+                    Ok(()) if this.source.as_ref().as_pin_ref().is_some_and(|body| body.is_end_stream()) => {
+                        state.close()
+                    }
                     Ok(()) => return Poll::Ready(Step::Read),
                     Err(broken) => Err(broken),
                 },
                 Err(frame) => {
                     let Ok(trailers) = frame.into_trailers() else { return Poll::Ready(Step::Read) };
                     // Nothing comes after them, and nobody polls again to hear it.
-                    self.trailers = Some(trailers);
-                    self.close()
+                    state.trailers = Some(trailers);
+                    state.close()
                 }
             },
             // What breaks after the end marker breaks nothing.
-            Some(Err(_)) if self.ended => Ok(()),
+            Some(Err(_)) if state.ended => Ok(()),
             Some(Err(error)) => Err(Broken::Transport(error.into())),
-            None => self.close(),
+            None => state.close(),
         };
-        self.source = None;
-        if let Decoding::Stream { hide: Some(hide), .. } = &mut self.decoding {
+        this.source.set(None);
+        if let Decoding::Stream { hide: Some(hide), .. } = &mut state.decoding {
             // Of an event that was cut in two the caller gets the half.
-            let rest = hide.close(false);
-            self.hold(rest);
+            hide.close(false, |rest| state.held.push(rest));
         }
         Poll::Ready(Step::End(end))
     }
 
+    /// The bounds on the bytes still to come.
+    pub(crate) fn size_hint(&self) -> http_body::SizeHint {
+        let rest = match &self.0.source {
+            Some(source) if self.is_verbatim() => source.size_hint(),
+            Some(_) => http_body::SizeHint::default(),
+            None => http_body::SizeHint::with_exact(0),
+        };
+        let held = self.held_bytes() as u64;
+        let mut hint = http_body::SizeHint::new();
+        if let Some(upper) = rest.upper().and_then(|upper| upper.checked_add(held)) {
+            hint.set_upper(upper);
+        }
+        hint.set_lower(rest.lower().saturating_add(held));
+        hint
+    }
+}
+
+impl State {
     fn decode(&mut self, data: &Bytes) -> Result<(), Broken> {
-        let (content_events, result, pass) = match &mut self.decoding {
+        let (content_events, result) = match &mut self.decoding {
             Decoding::Stream { decoder, hide } => {
                 let mut tally = Tally::new(&self.progress, self.content, self.ended);
                 let mut input = &data[..];
@@ -119,21 +135,24 @@ where
                     }
                 }
                 self.ended = tally.ended;
-                let pass = hide.as_mut().map_or_else(|| data.clone(), |hide| hide.pass(data));
-                (tally.content_events, tally.result, pass)
+                match hide {
+                    Some(hide) => hide.pass(data, |piece| self.held.push(piece)),
+                    None => self.held.push(data.clone()),
+                }
+                (tally.content_events, tally.result)
             }
             Decoding::Whole(_) | Decoding::Opaque => {
                 // Blank bytes in front are some providers' way to keep a connection alive.
                 let content = !data.iter().all(u8::is_ascii_whitespace);
                 self.content |= content;
+                self.held.push(data.clone());
                 // Of what nobody can look into, every piece is progress.
                 let opaque = matches!(self.decoding, Decoding::Opaque);
-                (u64::from(content && opaque), Ok(()), data.clone())
+                (u64::from(content && opaque), Ok(()))
             }
         };
         self.content |= content_events > 0;
         self.progress.mark_received(data.len() as u64, content_events);
-        self.hold(pass);
         result
     }
 
@@ -142,8 +161,10 @@ where
         match &mut self.decoding {
             Decoding::Stream { decoder, hide } => {
                 let close = decoder.close();
-                let rest =
-                    hide.as_mut().map(|hide| hide.close(close.event.as_ref().is_some_and(|e| e.usage_only)));
+                if let Some(hide) = hide {
+                    let hidden = close.event.as_ref().is_some_and(|event| event.usage_only);
+                    hide.close(hidden, |rest| self.held.push(rest));
+                }
                 let mut tally = Tally::new(&self.progress, self.content, self.ended);
                 if let Some(event) = &close.event {
                     tally.add(event);
@@ -154,9 +175,6 @@ where
                     self.progress.mark_received(0, content_events);
                 }
                 self.ended |= close.complete;
-                if let Some(rest) = rest {
-                    self.hold(rest);
-                }
                 result?;
                 if !self.ended {
                     let empty = self.progress.bytes() == 0;
@@ -164,9 +182,8 @@ where
                 }
             }
             Decoding::Whole(dialect) => {
-                let dialect = *dialect;
-                let body = self.join_held();
-                match buttress_wire::answer(dialect, &body) {
+                let body = self.held.join();
+                match buttress_wire::answer(*dialect, &body) {
                     Answer::Complete { usage: Some(usage), .. } => self.progress.set_usage(usage),
                     Answer::Error(error) => return Err(Broken::Api(Box::new(error))),
                     Answer::Broken(_) if body.trim_ascii().is_empty() => return Err(Broken::Empty),
@@ -179,101 +196,64 @@ where
         }
         Ok(())
     }
+}
 
-    fn hold(&mut self, data: Bytes) {
-        if data.is_empty() {
-            return;
-        }
-        self.held_bytes += data.len();
-        if data.len() < SMALL_PIECE && (self.held.len() >= PIECES || !self.gathered.is_empty()) {
-            self.gathered.extend_from_slice(&data);
-            return;
-        }
-        if !self.gathered.is_empty() {
-            self.held.push_back(self.gathered.split().freeze());
-        }
-        self.held.push_back(data);
+impl<B> Reader<B> {
+    fn state(&mut self) -> &mut State {
+        self.0.as_mut().project().state
     }
 
     /// All that is held, as one piece; it stays held.
     pub(crate) fn join_held(&mut self) -> Bytes {
-        if self.held.len() > 1 || !self.gathered.is_empty() {
-            let mut joined = BytesMut::with_capacity(self.held_bytes);
-            for piece in self.held.drain(..) {
-                joined.extend_from_slice(&piece);
-            }
-            joined.extend_from_slice(&std::mem::take(&mut self.gathered));
-            self.held.push_back(joined.freeze());
-        }
-        self.held.front().cloned().unwrap_or_default()
+        self.state().held.join()
     }
 
     /// Gives up on looking at the whole: it is too long to be held.
     pub(crate) fn pass_through(&mut self) {
-        if let Decoding::Whole(_) = self.decoding {
-            self.decoding = Decoding::Opaque;
+        let state = self.state();
+        if let Decoding::Whole(_) = state.decoding {
+            state.decoding = Decoding::Opaque;
         }
     }
 
     /// Takes the next piece that is held.
     pub(crate) fn take_held(&mut self) -> Option<Bytes> {
-        let gathered = || (!self.gathered.is_empty()).then(|| self.gathered.split().freeze());
-        let piece = self.held.pop_front().or_else(gathered)?;
-        self.held_bytes -= piece.len();
-        Some(piece)
+        self.state().held.pop()
     }
 
     pub(crate) fn take_trailers(&mut self) -> Option<HeaderMap> {
-        self.trailers.take()
+        self.state().trailers.take()
     }
 
     pub(crate) fn held_bytes(&self) -> usize {
-        self.held_bytes
+        self.0.state.held.len()
     }
 
     pub(crate) fn content(&self) -> bool {
-        self.content
+        self.0.state.content
     }
 
     pub(crate) fn progress(&self) -> &Progress {
-        &self.progress
+        &self.0.state.progress
     }
 
     /// Whether anybody can look into it.
     pub(crate) fn is_understood(&self) -> bool {
-        !matches!(self.decoding, Decoding::Opaque)
+        !matches!(self.0.state.decoding, Decoding::Opaque)
     }
 
     /// Whether the bytes that come out are the bytes that came in.
-    pub(crate) fn is_verbatim(&self) -> bool {
-        !matches!(self.decoding, Decoding::Stream { hide: Some(_), .. })
-    }
-
-    /// The bounds on the bytes still to come.
-    pub(crate) fn size_hint(&self) -> http_body::SizeHint {
-        let rest = match &self.source {
-            Some(source) if self.is_verbatim() => source.size_hint(),
-            Some(_) => http_body::SizeHint::default(),
-            None => http_body::SizeHint::with_exact(0),
-        };
-        let held = self.held_bytes as u64;
-        let mut hint = http_body::SizeHint::new();
-        if let Some(upper) = rest.upper().and_then(|upper| upper.checked_add(held)) {
-            hint.set_upper(upper);
-        }
-        hint.set_lower(rest.lower().saturating_add(held));
-        hint
+    fn is_verbatim(&self) -> bool {
+        !matches!(self.0.state.decoding, Decoding::Stream { hide: Some(_), .. })
     }
 
     pub(crate) fn is_exhausted(&self) -> bool {
-        self.source.is_none() && self.held_bytes == 0 && self.trailers.is_none()
+        self.0.source.is_none() && self.held_bytes() == 0 && self.0.state.trailers.is_none()
     }
-}
 
-impl<B> Reader<B> {
     /// Whether the answer's end marker has been read.
     pub(crate) fn ended(&self) -> bool {
-        self.ended
+        self.0.state.ended
     }
 
     /// Whether nothing is missing: the end marker has been read, or what stands for it where there is none.
@@ -282,12 +262,12 @@ impl<B> Reader<B> {
             Decoding::Stream { decoder, .. } => decoder.complete(),
             Decoding::Whole(_) | Decoding::Opaque => false,
         };
-        self.ended || complete(&self.decoding)
+        self.ended() || complete(&self.0.state.decoding)
     }
 
     /// Drops the source: the connection is free, or closed, before anybody is told of the end.
     pub(crate) fn drop_source(&mut self) {
-        self.source = None;
+        self.0.as_mut().project().source.set(None);
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::{borrow::Cow, fmt, ops::Range};
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use serde::{
     Deserialize, Deserializer,
-    de::{MapAccess, Visitor},
+    de::{DeserializeSeed, MapAccess, Visitor},
 };
 use serde_json::value::RawValue;
 
@@ -59,7 +59,7 @@ pub struct Edited {
 /// A `stream_options` that is not an object is left alone, for the provider to refuse.
 pub fn edit(dialect: Dialect, body: &Bytes, edit: &Edit<'_>) -> Result<Edited, RequestError> {
     let fields = Fields::read(body)?;
-    let mut splices = Splices { base: body.as_ptr().addr(), list: Vec::new() };
+    let mut splices = Splices::new(body);
     if let Some(model) = edit.model.filter(|_| dialect.has_model_in_body()) {
         fields.set_model(model, &mut splices);
     }
@@ -68,10 +68,22 @@ pub fn edit(dialect: Dialect, body: &Bytes, edit: &Edit<'_>) -> Result<Edited, R
     Ok(Edited { body: splices.apply(body), usage_asked })
 }
 
-/// An object's fields in their order. A key may stand twice; servers read the last.
+/// The fields that matter here.
+const NAMES: [&str; 4] = ["model", "stream", "stream_options", "include_usage"];
+
+/// What an object has of them, and where another one goes. (Nothing else is kept: a request may have any number of fields.)
 struct Fields<'a> {
     object: &'a [u8],
-    list: Vec<(Cow<'a, str>, &'a RawValue)>,
+    found: [Found<'a>; NAMES.len()],
+    /// The last field's value.
+    last: Option<&'a RawValue>,
+}
+
+/// A field. A key may stand twice; servers read the last.
+#[derive(Default)]
+struct Found<'a> {
+    last: Option<&'a RawValue>,
+    before: Vec<&'a RawValue>,
 }
 
 impl<'a> Fields<'a> {
@@ -79,12 +91,19 @@ impl<'a> Fields<'a> {
         if !object.trim_ascii_start().starts_with(b"{") {
             return Err(RequestError::not_an_object());
         }
-        let List(list) = serde_json::from_slice(object)?;
-        Ok(Fields { object, list })
+        let mut fields = Fields { object, found: Default::default(), last: None };
+        let mut json = serde_json::Deserializer::from_slice(object);
+        Note(&mut fields).deserialize(&mut json)?;
+        json.end()?;
+        Ok(fields)
+    }
+
+    fn field(&self, name: &str) -> Option<&Found<'a>> {
+        Some(&self.found[NAMES.iter().position(|known| *known == name)?])
     }
 
     fn get(&self, name: &str) -> Option<&'a RawValue> {
-        self.list.iter().rev().find(|(key, _)| key == name).map(|(_, value)| *value)
+        self.field(name)?.last
     }
 
     fn is_true(&self, name: &str) -> bool {
@@ -93,19 +112,15 @@ impl<'a> Fields<'a> {
 
     /// Replaces the value wherever the key stands, or adds both at the end.
     fn set(&self, name: &str, value: &str, splices: &mut Splices) {
-        let mut found = false;
-        for (_, old) in self.list.iter().filter(|(key, _)| key == name) {
-            splices.replace(old.get().as_bytes(), value.to_owned());
-            found = true;
-        }
-        if found {
-            return;
-        }
-        if let Some((_, last)) = self.list.last() {
-            splices.insert_after(last.get().as_bytes(), format!(",\"{name}\":{value}"));
+        if let Some(Found { last: Some(last), before }) = self.field(name) {
+            for old in before.iter().chain([last]) {
+                splices.replace(old.get().as_bytes(), [value].concat());
+            }
+        } else if let Some(last) = self.last {
+            splices.insert_after(last.get().as_bytes(), [",\"", name, "\":", value].concat());
         } else {
             let brace = self.object.len() - self.object.trim_ascii_start().len();
-            splices.insert_after(&self.object[..=brace], format!("\"{name}\":{value}"));
+            splices.insert_after(&self.object[..=brace], ["\"", name, "\":", value].concat());
         }
     }
 
@@ -132,64 +147,92 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// Notes an object's fields as they stand, which a map type would sort or merge.
+struct Note<'f, 'a>(&'f mut Fields<'a>);
+
+impl<'a> DeserializeSeed<'a> for Note<'_, 'a> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'a> Visitor<'a> for Note<'_, 'a> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some((Key(key), value)) = map.next_entry::<Key<'a>, &'a RawValue>()? {
+            self.0.last = Some(value);
+            if let Some(at) = NAMES.iter().position(|name| *name == key) {
+                let found = &mut self.0.found[at];
+                found.before.extend(found.last.replace(value));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A plain `Cow` never borrows.
+#[derive(Deserialize)]
+struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+
 /// Changes to a body, found by address: every value read from it is a part of it.
 struct Splices {
     base: usize,
-    list: Vec<(Range<usize>, String)>,
+    /// Mostly there is one.
+    first: Option<Splice>,
+    more: Vec<Splice>,
 }
 
+type Splice = (Range<usize>, String);
+
 impl Splices {
+    fn new(body: &[u8]) -> Self {
+        Splices { base: body.as_ptr().addr(), first: None, more: Vec::new() }
+    }
+
     fn replace(&mut self, part: &[u8], with: String) {
         let start = part.as_ptr().addr() - self.base;
-        self.list.push((start..start + part.len(), with));
+        self.push((start..start + part.len(), with));
     }
 
     fn insert_after(&mut self, part: &[u8], with: String) {
         let end = part.as_ptr().addr() - self.base + part.len();
-        self.list.push((end..end, with));
+        self.push((end..end, with));
     }
 
-    fn apply(mut self, body: &Bytes) -> Bytes {
-        if self.list.is_empty() {
-            return body.clone();
+    fn push(&mut self, splice: Splice) {
+        match self.first {
+            Some(_) => self.more.push(splice),
+            None => self.first = Some(splice),
         }
-        self.list.sort_by_key(|(range, _)| range.start);
-        let added: usize = self.list.iter().map(|(_, with)| with.len()).sum();
-        let mut edited = BytesMut::with_capacity(body.len() + added);
+    }
+
+    fn apply(self, body: &Bytes) -> Bytes {
+        let Splices { first: Some(first), mut more, .. } = self else { return body.clone() };
+        let alone;
+        let all = if more.is_empty() {
+            alone = first;
+            std::slice::from_ref(&alone)
+        } else {
+            more.insert(0, first);
+            more.sort_by_key(|(range, _)| range.start);
+            &more
+        };
+        let added: usize = all.iter().map(|(_, with)| with.len()).sum();
+        let mut edited = Vec::with_capacity(body.len() + added);
         let mut at = 0;
-        for (range, with) in self.list {
-            edited.put_slice(&body[at..range.start]);
-            edited.put_slice(with.as_bytes());
+        for (range, with) in all {
+            edited.extend_from_slice(&body[at..range.start]);
+            edited.extend_from_slice(with.as_bytes());
             at = range.end;
         }
-        edited.put_slice(&body[at..]);
-        edited.freeze()
-    }
-}
-
-/// The fields of an object as they stand, which a map type would sort or merge.
-struct List<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
-
-impl<'de> Deserialize<'de> for List<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Read;
-
-        impl<'de> Visitor<'de> for Read {
-            type Value = List<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut list = Vec::new();
-                while let Some(field) = map.next_entry()? {
-                    list.push(field);
-                }
-                Ok(List(list))
-            }
-        }
-
-        deserializer.deserialize_map(Read)
+        edited.extend_from_slice(&body[at..]);
+        edited.into()
     }
 }
