@@ -1,0 +1,82 @@
+//! Answers that somebody gives up on.
+
+use std::time::Duration;
+
+use buttress_call::{Failure, Kind, Outcome};
+use buttress_provider::Commit;
+use buttress_sim::{Ending, Fault, Model, Rule};
+use http_body_util::BodyExt;
+use tokio::time::{Instant, timeout};
+
+use crate::line::{Line, TOKENS, WIRES, completion, until};
+
+#[tokio::test]
+async fn a_body_dropped_in_the_middle_stops_the_provider_and_is_cancelled() {
+    for wire in WIRES {
+        let line = Line::with(wire, Model::new(wire)).await;
+        line.sim.inject(Rule::always(Fault::Brownout(20.0))).unwrap();
+        let answer = line.stream().await;
+        let completion = completion(&answer);
+        let mut body = answer.into_body();
+        body.frame().await.unwrap().unwrap();
+        assert!(completion.ended().is_none());
+        drop(body);
+        assert_eq!(completion.ended().unwrap().outcome, Outcome::Cancelled);
+        let seen = line.seen().await;
+        assert_eq!(seen.end, Ending::Cancelled);
+        assert!(seen.billed < seen.input_tokens + TOKENS, "{seen:?}");
+        until(|| line.sim.open_connections() == 0).await;
+    }
+}
+
+#[tokio::test]
+async fn a_future_dropped_before_the_first_content_stops_the_provider() {
+    for wire in WIRES {
+        for stream in [true, false] {
+            let line = Line::faulty(wire, Fault::SlowFirstToken(Duration::from_secs(60))).await;
+            assert!(timeout(Duration::from_millis(50), line.ask(stream)).await.is_err());
+            let seen = line.seen().await;
+            assert_eq!((seen.end, seen.billed), (Ending::Cancelled, seen.input_tokens));
+            until(|| line.sim.open_connections() == 0).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_stalled_body_that_somebody_gives_up_on_ends_with_the_blame() {
+    for wire in WIRES {
+        let line = Line::faulty(wire, Fault::StallAfter { tokens: 3 }).await;
+        let answer = line.stream().await;
+        let completion = completion(&answer);
+        let mut body = answer.into_body();
+        while let Ok(frame) = timeout(Duration::from_millis(60), body.frame()).await {
+            frame.unwrap().unwrap();
+        }
+        completion.blame(Failure::new(Kind::Timeout));
+        drop(body);
+        assert_eq!(completion.ended().unwrap().outcome, Kind::Timeout.into());
+        let seen = line.seen().await;
+        assert_eq!((seen.end, seen.output_tokens_sent), (Ending::Cancelled, 3));
+    }
+}
+
+#[tokio::test]
+async fn a_prelude_without_end_is_let_through_in_time_and_costs_the_input() {
+    for wire in WIRES {
+        let within = Duration::from_millis(150);
+        let line = Line::faulty(wire, Fault::EndlessPrelude).await.commit(Commit::FirstContent { within });
+        let begun = Instant::now();
+        let answer = line.stream().await;
+        assert!(begun.elapsed() >= within);
+        let completion = completion(&answer);
+        assert_eq!(completion.progress().first_content_at(), None);
+        let mut body = answer.into_body();
+        for _ in 0..3 {
+            body.frame().await.unwrap().unwrap();
+        }
+        drop(body);
+        assert_eq!(completion.ended().unwrap().outcome, Outcome::Cancelled);
+        let seen = line.seen().await;
+        assert_eq!((seen.end, seen.billed), (Ending::Cancelled, seen.input_tokens));
+    }
+}
