@@ -84,6 +84,7 @@ mod tests {
         near(both.p50, 1.0);
         near(both.p99, 2.0);
         assert_eq!(window.quantiles(start + 11 * SECOND).samples, 1);
+        window.record(start + 11 * SECOND, SECOND);
         assert_eq!(window.quantiles(start + 60 * SECOND), Quantiles::default());
     }
 }

@@ -34,6 +34,7 @@ struct State {
     lines: BTreeSet<Line>,
     metrics: BTreeMap<String, Metric>,
     values: BTreeSet<String>,
+    sums: BTreeMap<String, f64>,
 }
 
 impl Heard {
@@ -50,6 +51,11 @@ impl Heard {
         self.state.lock().unwrap().metrics.clone()
     }
 
+    /// What a counter has counted, what a gauge shows, or how many values a histogram has.
+    pub(super) fn sum(&self, metric: &str) -> u64 {
+        self.state.lock().unwrap().sums[metric] as u64
+    }
+
     /// All values of fields and labels, to look for what must not be there.
     pub(super) fn values(&self) -> BTreeSet<String> {
         self.state.lock().unwrap().values.clone()
@@ -62,11 +68,12 @@ impl Heard {
         change(metric);
     }
 
-    fn labels(&self, key: &Key, kind: &'static str) {
+    fn told(&self, key: &Key, kind: &'static str) -> Arc<Sum> {
         self.metric(key.name(), kind, |metric| {
             metric.2.extend(key.labels().map(|label| label.key().to_owned()));
         });
         self.state.lock().unwrap().values.extend(key.labels().map(|label| label.value().to_owned()));
+        Arc::new(Sum { heard: self.clone(), name: key.name().to_owned() })
     }
 }
 
@@ -128,25 +135,44 @@ impl Subscriber for Heard {
     fn exit(&self, _: &Id) {}
 }
 
-/// Takes every value, and keeps none.
-struct Nothing;
-
-impl CounterFn for Nothing {
-    fn increment(&self, _: u64) {}
-
-    fn absolute(&self, _: u64) {}
+/// Adds up what a counter, or a gauge, has told.
+struct Sum {
+    heard: Heard,
+    name: String,
 }
 
-impl GaugeFn for Nothing {
-    fn increment(&self, _: f64) {}
+impl Sum {
+    fn add(&self, value: f64) {
+        *self.heard.state.lock().unwrap().sums.entry(self.name.clone()).or_default() += value;
+    }
+}
 
-    fn decrement(&self, _: f64) {}
+impl CounterFn for Sum {
+    fn increment(&self, value: u64) {
+        self.add(value as f64);
+    }
+
+    fn absolute(&self, _: u64) {
+        panic!("{} counts", self.name);
+    }
+}
+
+impl GaugeFn for Sum {
+    fn increment(&self, value: f64) {
+        self.add(value);
+    }
+
+    fn decrement(&self, value: f64) {
+        self.add(-value);
+    }
 
     fn set(&self, _: f64) {}
 }
 
-impl HistogramFn for Nothing {
-    fn record(&self, _: f64) {}
+impl HistogramFn for Sum {
+    fn record(&self, _: f64) {
+        self.add(1.0);
+    }
 }
 
 impl metrics::Recorder for Heard {
@@ -163,17 +189,14 @@ impl metrics::Recorder for Heard {
     }
 
     fn register_counter(&self, key: &Key, _: &metrics::Metadata<'_>) -> Counter {
-        self.labels(key, "counter");
-        Counter::from_arc(Arc::new(Nothing))
+        Counter::from_arc(self.told(key, "counter"))
     }
 
     fn register_gauge(&self, key: &Key, _: &metrics::Metadata<'_>) -> Gauge {
-        self.labels(key, "gauge");
-        Gauge::from_arc(Arc::new(Nothing))
+        Gauge::from_arc(self.told(key, "gauge"))
     }
 
     fn register_histogram(&self, key: &Key, _: &metrics::Metadata<'_>) -> Histogram {
-        self.labels(key, "histogram");
-        Histogram::from_arc(Arc::new(Nothing))
+        Histogram::from_arc(self.told(key, "histogram"))
     }
 }

@@ -6,6 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use buttress_telemetry::{Snapshot, names};
+
 use super::{
     heard::{Heard, Line, Names},
     run::everything,
@@ -15,12 +17,16 @@ const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// Listens while everything happens.
 fn listen() -> Heard {
+    listen_and_count().0
+}
+
+fn listen_and_count() -> (Heard, [Snapshot; 2]) {
     let heard = Heard::default();
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     let run = || metrics::with_local_recorder(&heard, || runtime.block_on(everything()));
-    tracing::subscriber::with_default(heard.clone(), run);
-    heard
+    let counted = tracing::subscriber::with_default(heard.clone(), run);
+    (heard, counted.map(|telemetry| telemetry.snapshot()))
 }
 
 /// The rows of the first table below a heading, cell by cell.
@@ -67,6 +73,26 @@ fn every_metric_is_listed_with_its_unit_and_its_labels() {
         .into_iter()
         .map(|(name, (kind, told, labels))| (name, kind.to_owned(), told.and_then(unit), labels));
     assert_eq!(listed, told.collect());
+}
+
+#[test]
+fn the_metrics_count_what_the_snapshots_count() {
+    let (heard, counted) = listen_and_count();
+    let sum = |of: fn(&Snapshot) -> u64| counted.iter().map(of).sum::<u64>();
+    assert_eq!(heard.sum(names::CALLS_ENDED), sum(|seen| seen.calls.started));
+    assert_eq!(heard.sum(names::CALL_DURATION), sum(|seen| seen.calls.started));
+    assert_eq!(heard.sum(names::CALLS_RUNNING), 0);
+    assert_eq!(heard.sum(names::EXHAUSTED), sum(|seen| seen.calls.exhausted));
+    assert_eq!(heard.sum(names::ATTEMPTS_ENDED), sum(|seen| seen.total.attempts.started()));
+    assert_eq!(heard.sum(names::OPERATION_DURATION), sum(|seen| seen.total.attempts.started()));
+    assert_eq!(heard.sum(names::TOKENS), sum(|seen| seen.total.tokens.billed.total()));
+    assert_eq!(heard.sum(names::COST), sum(|seen| seen.total.cost.billed.billionths()));
+    assert_eq!(heard.sum(names::LIMITER_WAIT), sum(|seen| seen.total.held_back.limiter_waits));
+    let refusals =
+        |seen: &Snapshot| seen.total.held_back.limiter_refusals + seen.total.held_back.breaker_refusals;
+    assert_eq!(heard.sum(names::REFUSED), sum(refusals));
+    // One comes to a breaker that has opened meanwhile, and is no attempt.
+    assert_eq!(heard.sum(names::RETRY_WAIT), sum(|seen| seen.total.attempts.retries) + 1);
 }
 
 /// The lines that are listed.

@@ -78,8 +78,8 @@ pub(super) fn wide() -> Policy {
     Policy { ramp_up: Duration::ZERO, ..Policy::per_minute(60_000, 60_000_000) }
 }
 
-/// Streams, waits, refusals, failures of one target and of all, hedges, an open breaker.
-pub(super) async fn everything() {
+/// Streams, waits, refusals, failures of one target and of all, hedges, an open breaker. Returns where it was written down.
+pub(super) async fn everything() -> [Telemetry; 2] {
     let good = || metered(30, 10, Piece::After(MS));
     let fails = || Act::head(Head::Fails(Kind::Server));
 
@@ -106,4 +106,5 @@ pub(super) async fn everything() {
     run.bench.script_all(&good());
     assert!(run.call().await, "by a probe");
     run.telemetry.changed(Change { name: "a".into(), from: "closed", to: "open", reason: String::new() });
+    [one.telemetry, run.telemetry]
 }

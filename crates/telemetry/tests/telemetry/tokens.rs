@@ -3,7 +3,7 @@
 use buttress_call::{BoxError, Cause, Kind, Outcome};
 use buttress_telemetry::{Amount, Price, Settings, Telemetry};
 use tokio::sync::Notify;
-use tower::{ServiceExt, service_fn};
+use tower::{Layer, ServiceExt, service_fn};
 
 use crate::support::{Client, Script, Step, around, ask, attempt, both, call, next, tokens, usage};
 
@@ -129,6 +129,18 @@ async fn those_of_an_answer_on_its_way_are_undecided_until_it_is_there_or_lost()
 }
 
 #[tokio::test]
+async fn those_of_an_answer_that_goes_on_after_its_caller_has_left_are_wasted() {
+    let gate: &'static Notify = Box::leak(Box::default());
+    let (telemetry, script) = (Telemetry::default(), Script::of([Step::Streams]));
+    let client = held_back(&telemetry, &script, gate);
+    let mut lost = Box::pin(call(&client, ask("m")));
+    assert!(futures_util::poll!(lost.as_mut()).is_pending());
+    drop(lost);
+    script.end(Some(usage(4, 4)), Outcome::Success);
+    assert_eq!(tokens(&telemetry.snapshot()), [8, 0, 8, 0]);
+}
+
+#[tokio::test]
 async fn without_a_layer_for_calls_an_answer_is_taken_to_be_of_use() {
     let (telemetry, other) = (Telemetry::default(), Telemetry::default());
     let script = Script::of((0..2).map(|_| Step::Whole(usage(3, 3))));
@@ -155,6 +167,15 @@ async fn what_may_be_billed_and_was_not_told_is_unmetered() {
     assert!(futures_util::poll!(gone.as_mut()).is_pending());
     drop(gone);
     assert_eq!(telemetry.snapshot().total.unmetered, 3);
+    // Nothing was sent.
+    let queue =
+        service_fn(async |_: crate::support::Request| std::future::pending::<Result<_, BoxError>>().await);
+    let queue = telemetry.attempt("a").layer(queue);
+    let mut gone = Box::pin(around(&telemetry, queue).oneshot(ask("m")));
+    assert!(futures_util::poll!(gone.as_mut()).is_pending());
+    drop(gone);
+    let work = telemetry.snapshot().total;
+    assert_eq!((work.attempts.cancelled, work.unmetered), (2, 3));
 }
 
 #[tokio::test]
