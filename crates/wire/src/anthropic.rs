@@ -56,6 +56,10 @@ impl EventReader for Reader {
 }
 
 impl Reader {
+    pub(crate) fn has_content(&self) -> bool {
+        self.content
+    }
+
     fn parse(&mut self, name: Option<&[u8]>, bytes: &[u8]) -> Event {
         let Some(data) = object::<Data<'_>>(bytes) else {
             return match (name, bytes.trim_ascii()) {
@@ -67,7 +71,7 @@ impl Reader {
         };
         let kind = text(data.r#type);
         let kind = kind.as_deref().map(str::as_bytes).or(name).unwrap_or_default();
-        if kind == b"error" || name == Some(b"error") || filled(data.error) {
+        if kind == b"error" || name == Some(b"error") || (filled(data.error) && kind != CONTENT) {
             return Self::failed(bytes);
         }
         let mut event = Event::default();
@@ -99,7 +103,7 @@ impl Reader {
     }
 }
 
-const CONTENT: &[u8] = b"content_block_delta";
+pub(crate) const CONTENT: &[u8] = b"content_block_delta";
 
 /// What a stop reason says beyond "done".
 fn stop(reason: &str) -> Option<Kind> {

@@ -89,7 +89,8 @@ const CALL: &[u8] = b"tool-call-delta";
 impl EventReader for Reader {
     fn read(&mut self, Frame { name, data }: Frame<'_>) -> Event {
         if self.content
-            && let Some(kind @ (CONTENT | CALL)) = leading_type(data)
+            && let Some(kind) = leading_type(data)
+            && is_content(kind)
             && name.is_none_or(|name| name == kind)
         {
             return Event::content();
@@ -98,6 +99,10 @@ impl EventReader for Reader {
         self.content |= event.content;
         event
     }
+}
+
+fn is_content(kind: &[u8]) -> bool {
+    matches!(kind, CONTENT | CALL)
 }
 
 fn parse(name: Option<&[u8]>, bytes: &[u8]) -> Event {
@@ -111,7 +116,7 @@ fn parse(name: Option<&[u8]>, bytes: &[u8]) -> Event {
     };
     let kind = text(data.r#type);
     let kind = kind.as_deref().map(str::as_bytes).or(name).unwrap_or_default();
-    if kind == b"error" || name == Some(b"error") || filled(data.error) {
+    if kind == b"error" || name == Some(b"error") || (filled(data.error) && !is_content(kind)) {
         return Event::failed(ApiError::inside(Dialect::Cohere, bytes));
     }
     let delta: Delta<'_> = field(data.delta).unwrap_or_default();

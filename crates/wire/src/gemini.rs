@@ -1,6 +1,9 @@
 //! Streams of Google's `generateContent`.
 
-use buttress_call::{Kind, Usage};
+mod glance;
+mod usage;
+
+use buttress_call::Kind;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -64,21 +67,16 @@ struct PromptFeedback<'a> {
     block_reason: Option<&'a RawValue>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-#[expect(clippy::struct_field_names, reason = "the names are the wire's")]
-struct UsageMetadata<'a> {
-    #[serde(borrow)]
-    prompt_token_count: Option<&'a RawValue>,
-    tool_use_prompt_token_count: Option<&'a RawValue>,
-    cached_content_token_count: Option<&'a RawValue>,
-    candidates_token_count: Option<&'a RawValue>,
-    thoughts_token_count: Option<&'a RawValue>,
-    total_token_count: Option<&'a RawValue>,
-}
-
 impl EventReader for Reader {
     fn read(&mut self, Frame { name, data }: Frame<'_>) -> Event {
+        if self.content
+            && name.is_none()
+            && let Some(event) = glance::ordinary(data)
+        {
+            // Ordinary means candidate 0, which needs a finish reason from here on.
+            self.choices.see(None, false);
+            return event;
+        }
         let Some(chunk) = object::<Chunk<'_>>(data) else {
             return match data.trim_ascii() {
                 text if name == Some(b"error") => Event::failed(ApiError::inside(Dialect::Gemini, text)),
@@ -100,7 +98,7 @@ impl EventReader for Reader {
 
 impl Reader {
     fn chunk(&mut self, chunk: &Chunk<'_>, data: &[u8]) -> Event {
-        let mut event = Event { usage: usage(chunk.usage_metadata), ..Event::default() };
+        let mut event = Event { usage: usage::read(chunk.usage_metadata), ..Event::default() };
         if filled(chunk.error) {
             event.error = Some(Box::new(ApiError::inside(Dialect::Gemini, data)));
         }
@@ -143,24 +141,6 @@ fn stop(reason: &str) -> Option<Kind> {
             | "IMAGE_SAFETY"
     );
     filtered.then_some(Kind::Filtered)
-}
-
-/// Reads a `usageMetadata`, which every chunk may have, each with the counts up to it.
-///
-/// Thoughts are counted outside the candidates, cached tokens inside the prompt.
-fn usage(raw: Option<&RawValue>) -> Option<Usage> {
-    let usage: UsageMetadata<'_> = field(raw)?;
-    let (prompt, candidates) = (count(usage.prompt_token_count), count(usage.candidates_token_count));
-    let (thoughts, total) = (count(usage.thoughts_token_count), count(usage.total_token_count));
-    prompt.or(candidates).or(thoughts).or(total)?;
-    let input = prompt.unwrap_or(0) + count(usage.tool_use_prompt_token_count).unwrap_or(0);
-    let output = candidates.unwrap_or(0) + thoughts.unwrap_or(0);
-    // What only the total counts was generated, too.
-    let output = output.max(total.unwrap_or(0).saturating_sub(input));
-    let mut sum = Usage::new(input, output);
-    sum.cached_input = count(usage.cached_content_token_count).unwrap_or(0).min(input);
-    sum.reasoning = thoughts.unwrap_or(0).min(output);
-    Some(sum)
 }
 
 /// Reads a whole answer: one chunk, or all chunks of a stream as an array.

@@ -4,12 +4,13 @@ mod plain;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use buttress_call::Usage;
+use memchr::memchr;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
     Answer, Event, EventReader, Frame, anthropic, bedrock,
-    json::{count, field, object},
+    json::{count, field, leading_type, object},
     openai,
 };
 
@@ -71,6 +72,12 @@ impl EventReader for Reader {
         if name != Some(b"chunk") {
             return Event::default();
         }
+        if let Native::Anthropic(reader) = &self.native
+            && reader.has_content()
+            && is_content(data)
+        {
+            return Event::content();
+        }
         let Some(packed) = packed(data) else { return Event::malformed() };
         self.unpacked.clear();
         if BASE64_STANDARD.decode_vec(packed, &mut self.unpacked).is_err() {
@@ -88,6 +95,27 @@ impl EventReader for Reader {
             Native::Plain(reader) => reader.finished(),
         }
     }
+}
+
+/// So many bytes hold the type of an event that says it first.
+const HEAD_BYTES: usize = 36;
+
+/// Whether a chunk packs a content event of Anthropic's, by the first bytes of it and the last. Only these are unpacked.
+fn is_content(data: &[u8]) -> bool {
+    // Three bytes are four characters.
+    const HEAD: usize = HEAD_BYTES / 3 * 4;
+
+    let Some(packed) = data.strip_prefix(b"{\"bytes\":\"") else { return false };
+    let Some(length) = memchr(b'"', packed) else { return false };
+    let packed = &packed[..length];
+    let (Some(head), Some(tail)) = (packed.first_chunk::<HEAD>(), packed.last_chunk::<4>()) else {
+        return false;
+    };
+    let mut ends = [0; HEAD_BYTES + 3];
+    let (first, last) = ends.split_at_mut(HEAD_BYTES);
+    let Ok(HEAD_BYTES) = BASE64_STANDARD.decode_slice(head, first) else { return false };
+    let Ok(count) = BASE64_STANDARD.decode_slice(tail, last) else { return false };
+    data.ends_with(b"}") && leading_type(&ends[..HEAD_BYTES + count]) == Some(anthropic::CONTENT)
 }
 
 /// The text of the `bytes` of a chunk.

@@ -15,6 +15,7 @@ mod error;
 mod event;
 mod framing;
 mod gemini;
+mod glance;
 mod invoke;
 mod json;
 mod language;

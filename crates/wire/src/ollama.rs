@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     Answer, ApiError, Dialect, Event, EventReader, Frame,
+    glance::keys,
     json::{count, field, filled, object},
 };
 
@@ -40,8 +41,26 @@ struct Message<'a> {
     tool_calls: Option<&'a RawValue>,
 }
 
+keys! {
+    ERROR "error"
+    INPUT "prompt_eval_count"
+    OUTPUT "eval_count"
+}
+
+/// Whether a line says nothing but content, for certain: the last thing it says is that more will come, and it holds
+/// neither an error nor a count. A line that says it elsewhere is parsed.
+fn is_ordinary(data: &[u8]) -> bool {
+    // No text ends like this: its quotes would be escaped, and its object would end after it.
+    data.starts_with(b"{")
+        && data.ends_with(b"\"done\":false}")
+        && [&ERROR, &INPUT, &OUTPUT].into_iter().all(|key| key.is_absent(data))
+}
+
 impl EventReader for Reader {
     fn read(&mut self, Frame { data, .. }: Frame<'_>) -> Event {
+        if self.content && is_ordinary(data) {
+            return Event::content();
+        }
         let Some(line) = object::<Line<'_>>(data) else { return Event::malformed() };
         let message: Message<'_> = field(line.message).unwrap_or_default();
         let content = [line.response, line.thinking, message.content, message.thinking, message.tool_calls];

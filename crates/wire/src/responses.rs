@@ -88,7 +88,7 @@ fn parse(name: Option<&[u8]>, bytes: &[u8]) -> Event {
     };
     let kind = text(data.r#type);
     let kind = kind.as_deref().map(str::as_bytes).or(name).unwrap_or_default();
-    if kind == b"error" || name == Some(b"error") || filled(data.error) {
+    if kind == b"error" || name == Some(b"error") || (filled(data.error) && !is_delta(kind)) {
         // One of the four ends, as much as the others.
         let error = Event::failed(ApiError::inside(Dialect::Responses, bytes));
         return Event { end: true, ..error };

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use crate::{
     Answer, ApiError, Dialect, Event, EventReader, Frame,
     answer::error,
+    glance::keys,
     json::{count, field, filled, object},
 };
 
@@ -44,8 +45,26 @@ struct Details<'a> {
     generated_tokens: Option<&'a RawValue>,
 }
 
+keys! {
+    TOKEN "token"
+    TEXT "generated_text"
+    DETAILS "details"
+    ERROR "error"
+}
+
+/// Whether an event says nothing but a token, for certain.
+fn is_ordinary(data: &[u8]) -> bool {
+    data.starts_with(b"{")
+        && data.ends_with(b"}")
+        && TOKEN.find(data).is_some_and(|token| token.starts_with(b"{"))
+        && [&TEXT, &DETAILS, &ERROR].into_iter().all(|key| key.is_null(data))
+}
+
 impl EventReader for Reader {
     fn read(&mut self, Frame { name, data }: Frame<'_>) -> Event {
+        if self.content && name.is_none() && is_ordinary(data) {
+            return Event::content();
+        }
         let Some(read) = object::<Data<'_>>(data) else {
             return match data.trim_ascii() {
                 text if name == Some(b"error") => Event::failed(ApiError::inside(Dialect::Tgi, text)),

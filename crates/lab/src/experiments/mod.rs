@@ -8,6 +8,7 @@ mod limiter;
 mod overhead;
 mod retry;
 mod storm;
+mod stream;
 
 use std::ops::RangeInclusive;
 
@@ -26,6 +27,7 @@ pub(crate) const REGISTRY: &[Entry] = &[
     entry::<balance::Balancing>(),
     entry::<affinity::Affine>(),
     entry::<overhead::Overhead>(),
+    entry::<stream::Streams>(),
 ];
 
 /// One experiment: a name, its own options, and a run over some seeds.

@@ -1,19 +1,29 @@
 //! Watching a stream costs no allocation.
 
-use buttress_wire::{Decoder, Dialect};
+use buttress_wire::Decoder;
 
 use crate::transcripts::named;
 
 #[test]
 fn ordinary_events_after_the_first_content_allocate_nothing() {
-    for (name, dialect) in [
-        ("openai/text", Dialect::OpenAi),
-        ("openai/azure", Dialect::OpenAi),
-        ("anthropic/text", Dialect::Anthropic),
-        ("anthropic/data_only_spaced", Dialect::Anthropic),
+    for name in [
+        "openai/text",
+        "openai/azure",
+        "responses/text",
+        "responses/data_only",
+        "anthropic/text",
+        "anthropic/data_only_spaced",
+        "gemini/text",
+        "gemini/array",
+        "bedrock/text",
+        "bedrock_invoke/anthropic",
+        "cohere/text",
+        "ollama/chat",
+        "ollama/generate",
+        "tgi/text",
     ] {
         let transcript = named(name);
-        let mut decoder = Decoder::new(dialect);
+        let mut decoder = Decoder::new(transcript.dialect);
         let mut input = &transcript.bytes[..];
         let first = |decoder: &mut Decoder, input: &mut &[u8]| {
             loop {

@@ -97,13 +97,18 @@ fn bare_json_is_an_error_or_malformed() {
 }
 
 /// Text that looks as much like the protocol as text can.
-fn text() -> impl Strategy<Value = String> {
+pub(crate) fn text() -> impl Strategy<Value = String> {
     let pieces = [
         r#""error":{"code":500}"#,
         "\"error\"",
         "error",
         r#""finish_reason":"stop""#,
         "\"usage\"",
+        "\"usageMetadata\":{\"promptTokenCount\":9}",
+        "\"finishReason\"",
+        "\"done\":true}",
+        "\"generated_text\":\"",
+        "eval_count",
         ":null",
         "data: [DONE]",
         "\n\n",
@@ -121,7 +126,7 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 /// With everything but ASCII as `\uXXXX`, as many encoders write it.
-fn escaped(json: &str) -> String {
+pub(crate) fn escaped(json: &str) -> String {
     json.encode_utf16().fold(String::new(), |mut escaped, unit| {
         match u8::try_from(unit) {
             Ok(byte) if byte.is_ascii() => escaped.push(char::from(byte)),

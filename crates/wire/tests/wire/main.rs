@@ -1,6 +1,7 @@
 //! What the crate promises, through its public functions alone.
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
+mod alike;
 mod allocations;
 mod amazon;
 mod answers;
