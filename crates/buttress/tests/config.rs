@@ -499,6 +499,26 @@ async fn the_key_of_the_environment_the_address_and_the_models_name_reach_the_pr
 }
 
 #[test]
+fn the_file_in_the_docs_is_one() {
+    let page = include_str!("../src/config.rs");
+    let block = page.split("```toml").nth(1).unwrap().split("```").next().unwrap();
+    let text = block.replace("//!", "");
+    let config = Config::from_toml(&text).unwrap();
+    // The block shows the defaults.
+    let default = Config::default();
+    assert_eq!((config.timeout, config.max_retries), (default.timeout, default.max_retries));
+    assert_eq!(config.retry_base_delay, default.retry_base_delay);
+    assert_eq!(
+        (config.circuit_threshold, config.circuit_cooldown),
+        (default.circuit_threshold, default.circuit_cooldown)
+    );
+    // With a key, it makes a stack.
+    let text = text.replace("OPENAI_API_KEY", "CARGO_PKG_NAME");
+    let stack = Config::from_toml(&text).unwrap().build(sim("any").service()).unwrap();
+    assert_eq!(stack.targets().iter().map(|target| &**target.name()).collect::<Vec<_>>(), ["openai", "own"]);
+}
+
+#[test]
 fn every_vendor_can_be_named_and_made() {
     for vendor in Vendor::all() {
         assert_eq!(Vendor::from_name(vendor.as_str()), Some(vendor));

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use buttress::{
     Kind, Policies, Stack,
-    breaker::State,
-    hedge, presets,
+    breaker::{self, State},
+    failover::FailoverHandle,
+    hedge, limit, presets,
     retry::Retries,
     stack::{Target, list_models},
 };
@@ -262,6 +263,80 @@ async fn what_happens_is_written_down_for_the_call_and_for_each_attempt() {
     call(&alone(&policies, &b), true).await.unwrap();
     assert_eq!(policies.telemetry.snapshot().calls.ok, 2);
     assert_eq!(presets::interactive().telemetry.snapshot().calls.ok, 0);
+}
+
+/// Whatever a stack holds for calls: places, tokens, probes' slots, calls in flight or running.
+fn held(stack: &Stack) -> u64 {
+    let handles = stack.handles();
+    let limits = handles.targets.iter().filter_map(|target| target.limit.as_ref()).map(|limit| {
+        let seen = limit.snapshot();
+        let levels = [seen.requests, seen.tokens].into_iter().flatten();
+        levels.map(|level| level.held).sum::<u64>() + (seen.in_flight + seen.waiting) as u64
+    });
+    let probes = handles.targets.iter().filter_map(|target| target.breaker.as_ref());
+    let probes = probes.map(|breaker| u64::from(breaker.snapshot().probes));
+    let in_flight = handles.failover.iter().flat_map(FailoverHandle::snapshot);
+    let in_flight = in_flight.map(|target| u64::from(target.in_flight));
+    let running = handles.telemetry.iter().map(|telemetry| telemetry.snapshot().calls.running);
+    limits.chain(probes).chain(in_flight).chain(running).sum()
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_storm_of_calls_that_are_given_up_at_any_moment_nothing_is_held() {
+    let [a, b] = [sim("a"), sim("b")];
+    for (sim, fault) in [
+        (&a, Fault::Status(500)),
+        (&a, Fault::BlackHole),
+        (&a, Fault::CutAfter { tokens: 2 }),
+        (&a, Fault::RateLimit { retry_after: Some(SECOND) }),
+        (&b, Fault::ErrorEvent { after: 0 }),
+        (&b, Fault::SlowFirstToken(5 * SECOND)),
+    ] {
+        sim.inject(Rule::always(fault).share(0.15)).unwrap();
+    }
+    let limit = limit::Policy {
+        in_flight: Some(20),
+        ramp_up: Duration::ZERO,
+        ..limit::Policy::per_minute(6_000, 6_000_000)
+    };
+    // It opens, and half-opens, many times.
+    let breaker = breaker::Policy {
+        consecutive_failures: Some(3),
+        open: breaker::OpenFor::Fixed(Duration::from_millis(300)),
+        max_hint: Duration::ZERO,
+        ..breaker::Policy::default()
+    };
+    let policies = Policies {
+        breaker: Some(breaker),
+        limit: Some(limit),
+        hedge: Some(hedge::Policy::after(SECOND)),
+        ..presets::high_throughput()
+    };
+    let stack = pair(&policies, [&a, &b]);
+    let calls = (0..600_u32).map(|n| {
+        let stack = stack.clone();
+        async move {
+            tokio::time::sleep(Duration::from_millis(20) * n).await;
+            // From 0 to 1.2 s: in a queue, on the way, between attempts, in the middle of a stream.
+            let patience = Duration::from_millis(u64::from(n * 7 % 1_200));
+            let answer = tokio::time::timeout(patience, call(&stack, n % 3 > 0)).await;
+            [answer.is_err(), matches!(answer, Ok(Ok(_))), matches!(answer, Ok(Err(_)))]
+        }
+    });
+    let ends = futures_util::future::join_all(calls).await;
+    let [given_up, answered, failed] = [0, 1, 2].map(|which| ends.iter().filter(|end| end[which]).count());
+    assert!(given_up > 100 && answered > 100 && failed > 0, "{given_up}, {answered}, {failed}");
+    assert_eq!((held(&stack), a.in_flight(), b.in_flight()), (0, 0, 0));
+    // Every layer had its part in it.
+    let handles = stack.handles();
+    let opened = handles.targets.iter().map(|target| target.breaker.as_ref().unwrap().snapshot().opened);
+    let waited = handles.targets.iter().map(|target| target.limit.as_ref().unwrap().snapshot().waited);
+    assert!(opened.sum::<u64>() > 0 && waited.sum::<u64>() > 0);
+    assert!(handles.hedge.as_ref().unwrap().snapshot().sent > 0);
+    let seen = policies.telemetry.snapshot();
+    assert!(seen.total.attempts.retries > 0 && seen.total.attempts.failovers > 0);
+    assert_eq!(seen.calls.started, 600);
+    assert_eq!(seen.calls.ok + seen.calls.failed + seen.calls.cancelled, 600);
 }
 
 #[tokio::test(start_paused = true)]
