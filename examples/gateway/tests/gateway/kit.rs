@@ -2,6 +2,7 @@
 
 mod answer;
 mod caller;
+mod child;
 mod scripted;
 
 use std::{sync::Arc, time::Duration};
@@ -22,6 +23,7 @@ use tokio::{
 pub(crate) use self::{
     answer::{Answer, Told},
     caller::{Caller, chat},
+    child::Child,
     scripted::{Act, Scripted},
 };
 

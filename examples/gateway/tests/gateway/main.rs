@@ -9,6 +9,8 @@ mod errors;
 mod gone;
 mod kit;
 mod operators;
+#[cfg(unix)]
+mod process;
 mod reload;
 mod shutdown;
 mod storm;
