@@ -54,6 +54,7 @@ pub(crate) async fn generate(
         output,
         cut,
         include_usage: ask.include_usage,
+        embeds: ask.embeds,
         clock: call.sim.clock,
         arrived: call.arrived(),
         first_token: call.arrived(),

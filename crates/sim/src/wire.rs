@@ -16,14 +16,14 @@ mod request;
 mod speak;
 
 pub(crate) use problem::{Problem, Refusal};
-pub(crate) use request::{Ask, Chat, Route};
+pub(crate) use request::{Ask, Chat, Embeds, Route};
 pub(crate) use speak::{Finish, Last, Reply, Speak};
 
 /// Which provider's wire is spoken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Wire {
-    /// `OpenAI` chat completions: `POST /v1/chat/completions`, `GET /v1/models`.
+    /// `OpenAI`: `POST /v1/chat/completions`, `POST /v1/embeddings`, `GET /v1/models`.
     OpenAi,
     /// Anthropic Messages: `POST /v1/messages`, `GET /v1/models`.
     Anthropic,
@@ -40,7 +40,7 @@ impl Wire {
     /// wanted, as server-sent events; the others say both in the body.
     pub fn path(self, model: &str, stream: bool) -> String {
         match self {
-            Self::OpenAi => openai::PATH.to_owned(),
+            Self::OpenAi => openai::OpenAi::Chat.path().to_owned(),
             Self::Anthropic => anthropic::PATH.to_owned(),
             Self::Gemini => gemini::path(model, stream),
             Self::Ollama => ollama::Ollama::Chat.path().to_owned(),
@@ -49,7 +49,7 @@ impl Wire {
 
     pub(crate) fn speak(self) -> &'static dyn Speak {
         match self {
-            Self::OpenAi => &openai::OpenAi,
+            Self::OpenAi => &openai::OpenAi::Chat,
             Self::Anthropic => &anthropic::Anthropic,
             Self::Gemini => &gemini::Gemini::Whole,
             Self::Ollama => &ollama::Ollama::Chat,

@@ -46,6 +46,7 @@ impl Speak for Anthropic {
             max_tokens: Some(max_tokens),
             include_usage: true,
             input_tokens: request::tokens(contents.chain([&body["system"]])),
+            embeds: None,
         })
     }
 

@@ -70,6 +70,7 @@ impl Speak for Gemini {
             max_tokens: request::limit(limit, "generationConfig.maxOutputTokens")?,
             include_usage: true,
             input_tokens: request::tokens(parts),
+            embeds: None,
         })
     }
 

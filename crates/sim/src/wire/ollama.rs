@@ -46,7 +46,14 @@ impl Speak for Ollama {
             limit if limit.as_i64().is_some_and(|limit| limit <= 0) => None,
             limit => request::limit(limit, "num_predict")?,
         };
-        let ask = |input_tokens| Ask { model, stream, max_tokens: limit, include_usage: true, input_tokens };
+        let ask = |input_tokens| Ask {
+            model,
+            stream,
+            max_tokens: limit,
+            include_usage: true,
+            input_tokens,
+            embeds: None,
+        };
         let said = match self {
             Self::Chat => body["messages"].as_array().is_some_and(|messages| !messages.is_empty()),
             Self::Generate => body["prompt"].as_str().is_some_and(|prompt| !prompt.is_empty()),

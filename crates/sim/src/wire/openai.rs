@@ -1,4 +1,4 @@
-//! `OpenAI` chat completions.
+//! `OpenAI` chat completions and embeddings.
 
 use std::time::Duration;
 
@@ -10,17 +10,30 @@ use super::{Ask, Finish, Problem, Refusal, Reply, Route, Speak, json, put, reque
 use crate::{bucket::Levels, clock::Clock};
 
 mod chunk;
+mod embeddings;
 mod limits;
 mod problems;
 
-pub(super) const PATH: &str = "/v1/chat/completions";
+/// What is asked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum OpenAi {
+    Chat,
+    Embeddings,
+}
 
-#[derive(Debug)]
-pub(super) struct OpenAi;
+impl OpenAi {
+    pub(super) fn path(self) -> &'static str {
+        match self {
+            Self::Chat => "/v1/chat/completions",
+            Self::Embeddings => "/v1/embeddings",
+        }
+    }
+}
 
 impl Speak for OpenAi {
     fn route(&self, method: &Method, uri: &Uri) -> Result<Route, Problem> {
-        request::route(&OpenAi, method, uri, PATH, "/v1/models")
+        let speak = if uri.path() == Self::Embeddings.path() { &Self::Embeddings } else { &Self::Chat };
+        request::route(speak, method, uri, speak.path(), "/v1/models")
     }
 
     fn authorize(&self, headers: &HeaderMap, _: &Uri) -> Result<(), Problem> {
@@ -30,6 +43,9 @@ impl Speak for OpenAi {
     }
 
     fn read(&self, _: Option<&str>, body: &Value) -> Result<Ask, Problem> {
+        if let Self::Embeddings = self {
+            return embeddings::read(body);
+        }
         let model = request::model(body)?;
         let messages = request::list(body, "messages")?;
         let newer = request::limit(&body["max_completion_tokens"], "max_completion_tokens")?;
@@ -40,6 +56,7 @@ impl Speak for OpenAi {
             max_tokens: newer.or(older),
             include_usage: body["stream_options"]["include_usage"] == true,
             input_tokens: request::tokens(messages.iter().map(|message| &message["content"])),
+            embeds: None,
         })
     }
 
@@ -60,7 +77,10 @@ impl Speak for OpenAi {
     }
 
     fn whole(&self, reply: &Reply, text: &str) -> Bytes {
-        chunk::whole(reply, text)
+        match reply.embeds {
+            Some(embeds) => embeddings::write(reply, embeds),
+            None => chunk::whole(reply, text),
+        }
     }
 
     fn models(&self, names: &[String], created: i64) -> Bytes {

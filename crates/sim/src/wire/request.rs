@@ -36,6 +36,17 @@ pub(crate) struct Ask {
     pub(crate) max_tokens: Option<u64>,
     pub(crate) include_usage: bool,
     pub(crate) input_tokens: u64,
+    /// Where vectors are asked for, and no text.
+    pub(crate) embeds: Option<Embeds>,
+}
+
+/// The vectors that are asked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Embeds {
+    pub(crate) inputs: usize,
+    pub(crate) dimensions: usize,
+    /// As base64 of 32-bit floats, which is what the SDKs ask for, instead of numbers.
+    pub(crate) base64: bool,
 }
 
 /// The route of an API that takes calls at one path, and lists models at another.

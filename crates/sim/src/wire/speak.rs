@@ -7,7 +7,7 @@ use http::{HeaderMap, Method, Uri};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::{Ask, Problem, Refusal, Route};
+use super::{Ask, Embeds, Problem, Refusal, Route};
 use crate::{bucket::Levels, clock::Clock};
 
 /// Everything that an answer's text says of itself.
@@ -23,6 +23,7 @@ pub(crate) struct Reply {
     /// Whether `output` was cut by the request's own limit.
     pub(crate) cut: bool,
     pub(crate) include_usage: bool,
+    pub(crate) embeds: Option<Embeds>,
     pub(crate) clock: Clock,
     pub(crate) arrived: Instant,
     /// When the first token is due.

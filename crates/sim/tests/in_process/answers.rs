@@ -152,3 +152,34 @@ async fn two_sims_say_different_things() {
     let other = Sim::new("b", model(Wire::OpenAi)).unwrap();
     assert_ne!(sim(Wire::OpenAi).expected_text(8), other.expected_text(8));
 }
+
+#[tokio::test(start_paused = true)]
+async fn vectors_come_after_the_time_to_the_first_token_one_for_each_text() {
+    let sim = sim(Wire::OpenAi);
+    let asked = |body: Value| {
+        let request = http::Request::post("/v1/embeddings").header("authorization", "Bearer any");
+        sim.service().oneshot(request.body(body.to_string()).unwrap())
+    };
+    let began = Instant::now();
+    let body = serde_json::json!({"model": "e", "input": ["sixteen bytes !!", "two"], "dimensions": 4});
+    let answer = asked(body).await.unwrap().into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(began.elapsed(), ms(100));
+    let answer: Value = serde_json::from_slice(&answer).unwrap();
+    assert_eq!((&answer["object"], &answer["model"]), (&"list".into(), &"e".into()));
+    assert_eq!(answer["data"].as_array().unwrap().len(), 2);
+    assert_eq!(answer["data"][1]["index"], 1);
+    assert_eq!(answer["data"][1]["embedding"].as_array().unwrap().len(), 4);
+    assert_eq!(answer["usage"], serde_json::json!({"prompt_tokens": 5, "total_tokens": 5}));
+    let seen = sim.log().pop().unwrap();
+    assert_eq!((seen.end, seen.billed, &*seen.target), (Ending::Answered, 5, "POST /v1/embeddings"));
+
+    for (body, status) in [
+        (serde_json::json!({"model": "e"}), 400),
+        (serde_json::json!({"model": "e", "input": []}), 400),
+        (serde_json::json!({"model": "e", "input": "a", "dimensions": 5000}), 400),
+        (serde_json::json!({"input": "a"}), 400),
+        (serde_json::json!({"model": "e", "input": [1, 2, 3], "encoding_format": "base64"}), 200),
+    ] {
+        assert_eq!(asked(body.clone()).await.unwrap().status(), status, "{body}");
+    }
+}

@@ -12,5 +12,6 @@ mod operators;
 #[cfg(unix)]
 mod process;
 mod reload;
+mod sdk;
 mod shutdown;
 mod storm;

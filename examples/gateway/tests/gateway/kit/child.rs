@@ -53,7 +53,7 @@ impl Child {
         let first = lines.next_line().await.unwrap().expect("it says where it listens");
         let url = first.strip_prefix("listening on ").unwrap().to_owned();
         let second = lines.next_line().await.unwrap().expect("and how to call it");
-        said.lock().unwrap().push_str(&format!("{first}\n{second}\n"));
+        *said.lock().unwrap() = format!("{first}\n{second}\n");
         tokio::spawn(keep(lines.into_inner(), said.clone()));
         tokio::spawn(keep(BufReader::new(process.stderr.take().unwrap()), said.clone()));
         Child { process, url, file, said }
