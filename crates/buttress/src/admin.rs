@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `GET /` | the page: one file, nothing else is loaded | open: it holds no data |
 //! | `GET /healthz` | the process answers | open |
-//! | `GET /readyz` | some target of each route can serve: 200, or 503 and why | open |
+//! | `GET /readyz` | some target of each route can serve: 200, or 503 and why | open; why, only to who may read |
 //! | `GET /status` | [`Status`](crate::control::Status) in JSON | open, unless [`Settings::protect_reads`] |
 //! | `GET /metrics` | what [`Settings::metrics`] renders | the same |
 //! | `GET /control` | whether the token is right: 204 | always needs the token |

@@ -102,6 +102,14 @@ async fn reads_are_protected_on_request_and_probes_and_the_page_stay_open() {
             "{path}"
         );
     }
+    rig.control.drain("a").unwrap();
+    rig.control.drain("b").unwrap();
+    let seen = get(&router, "/readyz").await;
+    assert_eq!((seen.status, &*seen.body), (StatusCode::SERVICE_UNAVAILABLE, r#"{"ready":false}"#));
+    let request = Request::get("/readyz").header(AUTHORIZATION, format!("Bearer {TOKEN}"));
+    let seen = send(&router, request.body(Body::empty()).unwrap()).await;
+    assert!(seen.json()["reason"].as_str().unwrap().contains("drained by an operator"));
+
     let none = Settings { protect_reads: true, ..Settings::default() };
     let seen = get(&admin::router(rig.control.clone(), none), "/status").await;
     assert_eq!(seen.status, StatusCode::FORBIDDEN);

@@ -5,6 +5,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
+use serde_json::json;
 
 use super::{
     Admin,
@@ -19,10 +20,14 @@ pub(super) async fn healthz() -> impl IntoResponse {
     text(StatusCode::OK, "text/plain; charset=utf-8", "ok\n")
 }
 
-pub(super) async fn readyz(State(admin): State<Admin>) -> Response {
+pub(super) async fn readyz(reader: Result<Reader, Failed>, State(admin): State<Admin>) -> Response {
     let readiness = admin.control.readiness();
     let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    json(status, &readiness)
+    match reader {
+        Ok(Reader) => json(status, &readiness),
+        // The reason has names in it.
+        Err(_) => json(status, &json!({ "ready": readiness.ready })),
+    }
 }
 
 pub(super) async fn status(_: Reader, State(admin): State<Admin>) -> Response {

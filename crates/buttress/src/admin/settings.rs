@@ -11,7 +11,8 @@ pub struct Settings {
     pub token: Option<Token>,
     /// Whether `/status` and `/metrics` need the token, too. Default: false. Without a token they are then refused.
     ///
-    /// `/`, `/healthz` and `/readyz` stay open: the first holds no data, the others are asked by machines.
+    /// `/`, `/healthz` and `/readyz` stay open: the first holds no data, the others are asked by machines. To others than
+    /// the token's holder `/readyz` then says whether, and not why.
     pub protect_reads: bool,
     /// Renders `/metrics`, usually the handle of a Prometheus exporter. Default: none, and `/metrics` is not found.
     ///
