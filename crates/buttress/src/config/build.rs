@@ -8,6 +8,9 @@ use crate::stack::{HttpClient, Stack};
 impl Config {
     /// The stack of these settings, each target over a clone of this client.
     ///
+    /// Nothing is spawned. A target whose circuit is open comes back when a call tries it after the cooldown; for one that
+    /// is asked before that, spawn a [`Stack::prober`].
+    ///
     /// # Errors
     ///
     /// If the order names what is no target, a key is not in the environment, targets speak different dialects, or a number
