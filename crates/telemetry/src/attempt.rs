@@ -7,8 +7,8 @@ use tokio::time::Instant;
 use tracing::Span;
 
 use crate::{
-    call::CallRecord,
     meter, names,
+    record::CallRecord,
     recorder::{End, Fate, Recorder},
     span,
 };

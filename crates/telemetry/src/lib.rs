@@ -4,6 +4,8 @@ mod attempt;
 mod call;
 mod events;
 mod future;
+#[cfg(feature = "metrics")]
+mod keys;
 mod layer;
 #[cfg(feature = "metrics")]
 mod meter;
@@ -13,6 +15,7 @@ mod meter;
 mod models;
 pub mod names;
 mod price;
+mod record;
 mod recorder;
 mod service;
 mod settings;

@@ -13,11 +13,11 @@ use tokio::time::Instant;
 
 use crate::{
     Amount, InvalidSettings, Settings, Snapshot, Target, What, Work,
-    call::CallRecord,
     events::Events,
     meter::{self, Cache, Labels},
     models::Models,
     price::Prices,
+    record::CallRecord,
     snapshot::{Calls, success_rate},
     window::Window,
 };

@@ -5,7 +5,7 @@ use std::fmt;
 use buttress_call::{Cause, Outcome, Shape, Usage};
 use tracing::{Span, field::Empty};
 
-use crate::{call::Counts, names, recorder::End};
+use crate::{names, record::Counts, recorder::End};
 
 /// A span's name as the conventions want it. tracing's own names are fixed, so it is a field for exporters.
 struct Name<'a>(&'static str, Option<&'a str>);
