@@ -70,11 +70,12 @@ fn drain_seconds() -> Seconds {
 }
 
 impl Config {
-    /// Reads the file. The error names it, and what in it breaks which rule.
-    pub fn read(path: &Path) -> Result<Config, ConfigError> {
+    /// Reads the file; also what stands in it, by which a change of it is seen. The error names the file, and what in it
+    /// breaks which rule.
+    pub fn read(path: &Path) -> Result<(Config, String), ConfigError> {
         let file = path.display().to_string();
         let text = std::fs::read_to_string(path).map_err(|error| ConfigError::new(&file, error))?;
-        Config::parse(&text, &file)
+        Ok((Config::parse(&text, &file)?, text))
     }
 
     /// Reads a text that stands in this file.

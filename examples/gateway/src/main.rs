@@ -36,9 +36,9 @@ async fn main() -> ExitCode {
 
 async fn run(args: Args) -> Result<(), BoxError> {
     let demo = if args.config.is_none() { Some(Demo::start().await?) } else { None };
-    let mut config = match (&args.config, &demo) {
+    let (mut config, text) = match (&args.config, &demo) {
         (Some(file), _) => Config::read(file)?,
-        (None, Some(demo)) => demo.config()?,
+        (None, Some(demo)) => (demo.config()?, String::new()),
         (None, None) => return Err("neither a file nor a demo".into()),
     };
     if let Some(listen) = args.listen {
@@ -54,7 +54,7 @@ async fn run(args: Args) -> Result<(), BoxError> {
     let listener = TcpListener::bind(listen).await?;
     let asked_to_stop = shutdown::asked()?;
     if let Some(file) = args.config {
-        tokio::spawn(reload::watch(gateway.clone(), file)?);
+        tokio::spawn(reload::watch(gateway.clone(), file, text)?);
     }
     let url = format!("http://{}", listener.local_addr()?);
     println!("listening on {url}");

@@ -11,19 +11,20 @@ use crate::{Gateway, config::Config};
 /// How often the file is looked at. It is small, and comparing what it says works on every file system.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// A future that reloads for as long as it is polled. A file that is refused is logged, once, and the one before stays in
+/// A future that reloads the file, of which `loaded` is in force, for as long as it is polled. A file that is refused is logged, once, and the one before stays in
 /// force. From now on SIGHUP does not kill the process.
 ///
 /// # Errors
 ///
 /// If SIGHUP cannot be listened to.
-pub fn watch(gateway: Gateway, path: PathBuf) -> io::Result<impl Future<Output = ()>> {
+pub fn watch(gateway: Gateway, path: PathBuf, loaded: String) -> io::Result<impl Future<Output = ()>> {
     let hang_ups = HangUps::new()?;
-    Ok(follow(gateway, path, hang_ups))
+    Ok(follow(gateway, path, loaded, hang_ups))
 }
 
-async fn follow(gateway: Gateway, path: PathBuf, mut hang_ups: HangUps) {
-    let mut seen = read(&path).await;
+async fn follow(gateway: Gateway, path: PathBuf, loaded: String, mut hang_ups: HangUps) {
+    // Not what stands in it now: that may be newer.
+    let mut seen = Ok(loaded);
     loop {
         let asked = tokio::select! {
             () = hang_ups.next() => true,

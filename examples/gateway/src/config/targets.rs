@@ -34,7 +34,12 @@ pub(crate) fn differ_in_numbers_only(old: &TargetConfig, new: &TargetConfig) -> 
 
 /// Whether both are the same account at the same place.
 pub(crate) fn are_one_account(old: &TargetConfig, new: &TargetConfig) -> bool {
-    (old.provider, &old.base_url, &old.api_key_env) == (new.provider, &new.base_url, &new.api_key_env)
+    let account = |it: &TargetConfig| {
+        let (base_url, api_version, region) =
+            (it.base_url.clone(), it.api_version.clone(), it.region.clone());
+        (it.provider, base_url, api_version, region, it.api_key_env.clone())
+    };
+    account(old) == account(new)
 }
 
 /// When a target is left alone: after 5 failures in a row, for 60 s, if the file says nothing else.

@@ -6,8 +6,11 @@ mod answers;
 mod callers;
 mod ends;
 mod errors;
+mod file;
 mod gone;
 mod kit;
+#[cfg(target_os = "linux")]
+mod memory;
 mod operators;
 #[cfg(unix)]
 mod process;

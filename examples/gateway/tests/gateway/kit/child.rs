@@ -77,6 +77,14 @@ impl Child {
         fs::rename(next, path).unwrap();
     }
 
+    /// The memory that it has now, in MiB.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn memory(&self) -> f64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id().unwrap())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().strip_suffix(" kB").unwrap().parse::<f64>().unwrap() / 1024.0
+    }
+
     /// Sends it a signal by its name.
     pub(crate) fn signal(&self, name: &str) {
         let process = self.process.id().unwrap().to_string();
