@@ -2,28 +2,34 @@
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 
-/// Makes the stream that a text tells, a line each:
-///
-/// - `event NAME PAYLOAD`, `exception NAME PAYLOAD`, `error CODE MESSAGE`;
-/// - `chunk PAYLOAD`: an event of `InvokeModel`, which packs what the model says;
-/// - `flip N`: the last message's byte N is damaged;
-/// - `cut N`: the last N bytes are missing.
+/// Makes the stream that a text tells, a line each.
 pub(crate) fn stream(text: &[u8]) -> Vec<u8> {
-    let mut stream = Vec::new();
-    let mut last = 0;
+    let mut stream = Stream::default();
     for line in std::str::from_utf8(text).unwrap().lines() {
-        let (what, rest) = line.split_once(' ').unwrap();
-        if what == "cut" {
-            stream.truncate(stream.len() - rest.parse::<usize>().unwrap());
-            continue;
-        }
-        if what == "flip" {
-            stream[last + rest.parse::<usize>().unwrap()] ^= 0x10;
-            continue;
-        }
-        last = stream.len();
+        stream.add(line).unwrap_or_else(|| panic!("{line}"));
+    }
+    stream.bytes
+}
+
+/// A stream that is told line by line.
+#[derive(Default)]
+pub(crate) struct Stream {
+    pub(crate) bytes: Vec<u8>,
+    /// Where the last message begins.
+    last: usize,
+}
+
+impl Stream {
+    /// Adds what a line tells; `None` if it tells nothing.
+    ///
+    /// - `event NAME PAYLOAD`, `exception NAME PAYLOAD`, `error CODE MESSAGE`;
+    /// - `chunk PAYLOAD`: an event of `InvokeModel`, which packs what the model says;
+    /// - `flip N`: the last message's byte N is damaged;
+    /// - `cut N`: the last N bytes are missing.
+    pub(crate) fn add(&mut self, line: &str) -> Option<()> {
+        let (what, rest) = line.split_once(' ')?;
         let (name, payload) = rest.split_once(' ').unwrap_or_default();
-        stream.extend(match what {
+        let message = match what {
             "event" => event(name, payload.as_bytes()),
             "chunk" => event("chunk", packed(rest.as_bytes()).as_bytes()),
             "exception" => message(
@@ -38,10 +44,20 @@ pub(crate) fn stream(text: &[u8]) -> Vec<u8> {
                 &[(":message-type", "error"), (":error-code", name), (":error-message", payload)],
                 b"",
             ),
-            _ => panic!("{line}"),
-        });
+            "flip" => {
+                *self.bytes.get_mut(self.last..)?.get_mut(rest.parse::<usize>().ok()?)? ^= 0x10;
+                return Some(());
+            }
+            "cut" => {
+                self.bytes.truncate(self.bytes.len().checked_sub(rest.parse().ok()?)?);
+                return Some(());
+            }
+            _ => return None,
+        };
+        self.last = self.bytes.len();
+        self.bytes.extend(message);
+        Some(())
     }
-    stream
 }
 
 fn event(name: &str, payload: &[u8]) -> Vec<u8> {
