@@ -132,7 +132,7 @@ impl<C, V, H> RetryPolicy<C, V, H> {
     ///
     /// The check sees the response as the service returned it. Of a stream that is its beginning: whoever wants to judge
     /// a whole answer, and not to lose what a reader has seen of it, has the inner service hold it to its end
-    /// (`Commit::End` in `buttress-provider`) or returns a decoded answer. It runs within `poll`: keep it short.
+    /// (`Commit::End` in `buttress-provider`, where `Whole` is that answer) or returns a decoded one. It runs within `poll`: keep it short.
     pub fn validate<Res, F>(mut self, retries: u8, check: F) -> RetryPolicy<C, Check<F>, H>
     where
         F: Fn(&Res) -> Result<(), BoxError>,

@@ -87,16 +87,17 @@ impl<'a> Details<'a> {
 
     fn of_object(body: &'a [u8]) -> Self {
         let Some(top) = object::<Fields<'_>>(body) else { return Self::default() };
-        // `FastAPI` puts whatever it was given under its own key.
-        let outer = [top.error, top.detail].into_iter().flatten().find(|outer| filled(Some(outer)));
-        match outer {
-            Some(outer) => match object::<Fields<'_>>(outer.get().as_bytes()) {
-                // Amazon's and Anthropic's own type stand outside, and say nothing more.
-                Some(Fields { error: Some(inner), .. }) if filled(Some(inner)) => Self::of_error(inner),
+        if let Some(error) = top.error.filter(|error| filled(Some(error))) {
+            return match object::<Fields<'_>>(error.get().as_bytes()) {
                 Some(fields) => Self::of_fields(&fields),
                 // The text alone; the rest stands beside it.
-                None => Details { message: said(Some(outer)), ..Self::of_fields(&top) },
-            },
+                None => Details { message: said(Some(error)), ..Self::of_fields(&top) },
+            };
+        }
+        // `FastAPI` puts whatever it was given under a key of its own.
+        match field::<Fields<'_>>(top.detail) {
+            Some(Fields { error: Some(error), .. }) if filled(Some(error)) => Self::of_error(error),
+            Some(fields) => Self::of_fields(&fields),
             None => Self::of_fields(&top),
         }
     }

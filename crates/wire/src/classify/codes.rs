@@ -35,6 +35,7 @@ pub(crate) fn by_code(code: &str) -> Option<Kind> {
         | "project_spend_limit_exceeded"
         | "organization_usage_limit_exceeded"
         | "billing_hard_limit_reached"
+        | "billing_not_active"
         | "billing_error"
         | "payment_required"
         | "enforced_spend_limit_reached"

@@ -41,17 +41,35 @@ struct Violation<'a> {
     quota_id: Option<&'a RawValue>,
 }
 
+/// What `status` can be, in Google's spelling.
+const STATUSES: [&str; 16] = [
+    "CANCELLED",
+    "UNKNOWN",
+    "INVALID_ARGUMENT",
+    "DEADLINE_EXCEEDED",
+    "NOT_FOUND",
+    "ALREADY_EXISTS",
+    "PERMISSION_DENIED",
+    "RESOURCE_EXHAUSTED",
+    "FAILED_PRECONDITION",
+    "ABORTED",
+    "OUT_OF_RANGE",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+    "UNAUTHENTICATED",
+];
+
 impl Google {
-    /// Reads the list of details, and the reason in it. A status is Google's if it is a name.
+    /// Reads the list of details, and the reason in it.
     pub(super) fn read<'a>(
         details: Option<&'a RawValue>,
         status: Option<&'a RawValue>,
     ) -> (Self, Option<Cow<'a, str>>) {
         let mut google = Google::default();
         let mut reason = None;
-        let named =
-            |status: Cow<'_, str>| status.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
-        google.is_one = text(status).is_some_and(named);
+        google.is_one = text(status).is_some_and(|status| STATUSES.contains(&&*status));
         each(details, |detail| {
             let detail: Detail<'_> = field(Some(detail)).unwrap_or_default();
             reason = reason.take().or_else(|| text(detail.reason));

@@ -169,8 +169,8 @@ const OPENROUTER: Family = Family {
 
 /// Whatever has one meaning only, and OpenAI's names with OpenAI's meaning.
 const OTHER: Family = Family {
-    requests: OPENAI.requests,
-    tokens: &[TOKENS_MINUTE, OPENAI.tokens[1], MISTRAL.tokens[0]],
+    requests: &[OPENAI.requests[0], MISTRAL.requests[0], ANTHROPIC.requests[0]],
+    tokens: &[TOKENS_MINUTE, OPENAI.tokens[1], MISTRAL.tokens[0], ANTHROPIC.tokens[0]],
     input_tokens: ANTHROPIC.input_tokens,
     output_tokens: ANTHROPIC.output_tokens,
     waits: &[],
