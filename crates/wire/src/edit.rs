@@ -71,6 +71,9 @@ pub fn edit(dialect: Dialect, body: &Bytes, edit: &Edit<'_>) -> Result<Edited, R
 /// The fields that matter here.
 const NAMES: [&str; 4] = ["model", "stream", "stream_options", "include_usage"];
 
+/// The wish for usage, behind another field.
+const WISH: &str = r#","stream_options":{"include_usage":true}"#;
+
 /// What an object has of them, and where another one goes. (Nothing else is kept: a request may have any number of fields.)
 struct Fields<'a> {
     object: &'a [u8],
@@ -134,7 +137,11 @@ impl<'a> Fields<'a> {
     fn ask_usage(&self, splices: &mut Splices) -> bool {
         let options = self.get("stream_options").map(RawValue::get).filter(|options| *options != "null");
         let Some(options) = options else {
-            self.set("stream_options", r#"{"include_usage":true}"#, splices);
+            match self.last.filter(|_| self.get("stream_options").is_none()) {
+                // The rule, and nothing to build.
+                Some(last) => splices.insert_after(last.get().as_bytes(), WISH),
+                None => self.set("stream_options", r#"{"include_usage":true}"#, splices),
+            }
             return true;
         };
         match Fields::read(options.as_bytes()) {
@@ -189,21 +196,21 @@ struct Splices {
     more: Vec<Splice>,
 }
 
-type Splice = (Range<usize>, String);
+type Splice = (Range<usize>, Cow<'static, str>);
 
 impl Splices {
     fn new(body: &[u8]) -> Self {
         Splices { base: body.as_ptr().addr(), first: None, more: Vec::new() }
     }
 
-    fn replace(&mut self, part: &[u8], with: String) {
+    fn replace(&mut self, part: &[u8], with: impl Into<Cow<'static, str>>) {
         let start = part.as_ptr().addr() - self.base;
-        self.push((start..start + part.len(), with));
+        self.push((start..start + part.len(), with.into()));
     }
 
-    fn insert_after(&mut self, part: &[u8], with: String) {
+    fn insert_after(&mut self, part: &[u8], with: impl Into<Cow<'static, str>>) {
         let end = part.as_ptr().addr() - self.base + part.len();
-        self.push((end..end, with));
+        self.push((end..end, with.into()));
     }
 
     fn push(&mut self, splice: Splice) {
