@@ -430,6 +430,15 @@ mod tests {
     }
 
     #[test]
+    fn the_provider_is_found_through_the_errors_around_it() {
+        let inner = Error::new(Kind::Server, Origin::Upstream, "500").with_provider("aws.bedrock".into());
+        let outer = Error::by_layer(Kind::Server, "failover", Wrapper(inner.into()));
+        assert_eq!(outer.provider(), Some("aws.bedrock"));
+        assert_eq!(outer.with_provider("openai".into()).provider(), Some("openai"), "its own word first");
+        assert_eq!(Error::new(Kind::Rejected, Origin::Layer("limit"), "full").provider(), None);
+    }
+
+    #[test]
     fn neither_debug_nor_display_prints_an_answers_body_or_headers() {
         let mut headers = HeaderMap::new();
         headers.insert("x-secret", http::HeaderValue::from_static("sk-secret"));

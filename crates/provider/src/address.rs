@@ -59,7 +59,6 @@ const DEPLOYED: [&str; 9] = [
 ];
 
 const NO_MODEL: &str = "the path must name a model";
-const NO_PATH: &str = "it is not known where a chat of this dialect lives";
 const NO_DEPLOYMENT: &str = "the body must name a model, which is the deployment";
 const BAD_MODEL: &str = "a model's name cannot be a path of its own";
 
@@ -151,7 +150,9 @@ fn plain<'a>(wanted: &Wanted<'a>) -> Result<Cow<'a, str>, &'static str> {
             if model.is_none() && !wanted.dialect.has_model_in_body() {
                 return Err(NO_MODEL);
             }
-            wanted.dialect.chat_path(model.unwrap_or_default(), wanted.stream).ok_or(NO_PATH)
+            // A language of the user's own has its chat where the base URL points.
+            let path = wanted.dialect.chat_path(model.unwrap_or_default(), wanted.stream);
+            Ok(path.unwrap_or(Cow::Borrowed("/")))
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The form of an answer's body.
 
-use buttress_wire::Form as Framing;
+use buttress_wire::{Dialect, Form as Framing};
 use http::{HeaderMap, StatusCode, header, response};
 
 use crate::endpoint::{Asked, Expected};
@@ -44,6 +44,9 @@ pub(crate) fn form(parts: &response::Parts, asked: Asked) -> Form {
         framed(&[framing])
     } else if is("application/json") || is("text/json") || is_suffixed(media_type) {
         Form::Json
+    } else if asked.stream && matches!(asked.dialect, Dialect::Custom(_)) {
+        // Whatever it calls its streams.
+        framed(&[framing])
     } else {
         Form::Other
     }

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use buttress_call::{Kind, Outcome, OutputCharge, Refused};
 use buttress_provider::{Commit, Provider, ProviderLayer};
-use buttress_wire::Vendor;
+use buttress_wire::{Dialect, Event, EventReader, Form, Frame, Language, Vendor};
 use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt, Full};
@@ -347,5 +347,60 @@ async fn one_status_means_what_its_vendor_means() {
         let what = format!("{provider:?} {status}");
         let error = failed(client.call(ProviderLayer::new(provider).unwrap(), ask(true, true)).await);
         assert_eq!(error.kind(), kind, "{what}");
+    }
+}
+
+/// One word a line, `.` at the end.
+#[derive(Debug)]
+struct Words;
+
+impl Language for Words {
+    fn name(&self) -> &'static str {
+        "words"
+    }
+
+    fn form(&self) -> Form {
+        Form::Lines
+    }
+
+    fn reader(&self) -> Box<dyn EventReader> {
+        Box::new(Words)
+    }
+
+    fn status(&self, status: http::StatusCode) -> Option<Kind> {
+        (status == 418).then_some(Kind::Overloaded)
+    }
+}
+
+impl EventReader for Words {
+    fn read(&mut self, frame: Frame<'_>) -> Event {
+        let mut event = Event::default();
+        event.end = frame.data == b".";
+        event.content = !event.end;
+        event
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_language_of_the_users_own_is_read_at_every_path() {
+    let layer = || {
+        let own = Provider::compatible("own", "http://h/say").dialect(Dialect::Custom(&Words));
+        ProviderLayer::new(own).unwrap()
+    };
+    for (path, url) in [("/", "http://h/say/"), ("/again", "http://h/say/again")] {
+        let mut request = ask(true, false);
+        *request.uri_mut() = path.parse().unwrap();
+        let client = Client::new(Answer::of("text/words", [data("Hello\n"), data("you\n.\n"), Step::Hang]));
+        let taken = take(client.call(layer(), request).await.unwrap()).await;
+        assert_eq!(taken.success(), "Hello\nyou\n.\n");
+        assert_eq!(client.sent().await.0.uri, url);
+    }
+    let cut = Client::new(Answer::of("text/words", [data("Hello\n"), Step::Yield, data("you\n")]));
+    take(cut.call(layer(), ask(true, false)).await.unwrap()).await.broken();
+    for (status, kind) in [(418, Some(Kind::Overloaded)), (500, None)] {
+        let client = Client::new(Answer::of("text/plain", [data("no")]).status(status));
+        let error = failed(client.call(layer(), ask(true, false)).await);
+        // What it has no word for is told by the text: nothing in particular.
+        assert_eq!((error.kind(), error.provider()), (kind.unwrap_or(Kind::Server), Some("own")));
     }
 }

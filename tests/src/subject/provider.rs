@@ -20,7 +20,7 @@ pub(super) fn subject() -> Subject {
         },
         decodes: true,
         lesson: Err(STATELESS),
-        refuses: Err("refuses nothing"),
+        refuses: Err("refuses only what it can make no request of"),
         tries_one: Err("lets any number of calls through"),
         callbacks: Err("runs a user's code only at a completion's end: see the composed stack"),
         bounds: Ok(bounds()),
