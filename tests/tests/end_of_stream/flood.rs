@@ -8,7 +8,6 @@ use std::{
 };
 
 use buttress_call::{Kind, find};
-use buttress_sim::Wire;
 use bytes::Bytes;
 use http::{Response, header};
 use http_body::{Body, Frame};
@@ -18,6 +17,7 @@ use tower::{Layer, ServiceExt};
 use crate::{
     handmade::Handmade,
     line::{client, layer, request, until},
+    way::Way,
 };
 
 /// One piece again and again, as fast as it is read.
@@ -43,12 +43,16 @@ impl Body for Endless {
 async fn a_flood_without_content_is_broken_and_little_of_it_is_kept() {
     let role = "data: {\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n"
         .repeat(20);
-    for (content_type, piece) in [
-        ("text/event-stream", role),
-        ("text/event-stream", ": waiting\n\n".repeat(100)),
-        ("text/event-stream", "\n".repeat(1000)),
-        ("text/event-stream", "x".repeat(1000)),
-        ("application/json", "\n".repeat(1000)),
+    for (way, content_type, piece) in [
+        (Way::OpenAi, "text/event-stream", role),
+        (Way::OpenAi, "text/event-stream", ": waiting\n\n".repeat(100)),
+        (Way::OpenAi, "text/event-stream", "\n".repeat(1000)),
+        (Way::OpenAi, "text/event-stream", "x".repeat(1000)),
+        (Way::OpenAi, "application/json", "\n".repeat(1000)),
+        (Way::GeminiArray, "application/json", "[{\"usageMetadata\":{\"promptTokenCount\":4}},".repeat(20)),
+        (Way::GeminiArray, "application/json", "[{\"candidates\":".repeat(50)),
+        (Way::Ollama, "application/x-ndjson", "{\"response\":\"\",\"done\":false}\n".repeat(20)),
+        (Way::Ollama, "application/x-ndjson", "{\"response\":".repeat(50)),
     ] {
         let sent = Arc::<Mutex<usize>>::default();
         let flood = {
@@ -60,8 +64,8 @@ async fn a_flood_without_content_is_broken_and_little_of_it_is_kept() {
             }
         };
         let server = Handmade::new(flood).await;
-        let service = layer(Wire::OpenAi, server.url()).layer(client());
-        let error = service.oneshot(request(Wire::OpenAi, true)).await.map(|_| ()).unwrap_err();
+        let service = layer(way, server.url()).layer(client());
+        let error = service.oneshot(request(way, true)).await.map(|_| ()).unwrap_err();
         let error = find(&error).unwrap();
         assert_eq!(error.kind(), Kind::Broken);
         let message = error.to_string();

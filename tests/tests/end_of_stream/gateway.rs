@@ -3,25 +3,36 @@
 use std::time::Duration;
 
 use buttress_call::{Kind, Outcome};
-use buttress_provider::{Commit, Provider, ProviderLayer};
-use buttress_sim::{Ending, Fault, Rule, Wire};
+use buttress_provider::{Commit, ProviderLayer};
+use buttress_sim::{Ending, Fault, Rule};
 use bytes::Bytes;
-use http::{Request, Response, header};
+use http::{Response, header};
 use http_body_util::{BodyExt, Full};
 use tokio::net::TcpStream;
 
 use crate::{
     handmade::{Handmade, gateway, told},
-    line::{Line, TOKENS, WIRES, client, request, until},
+    line::{Line, TOKENS, client, request, until},
+    way::{WAYS, Way},
 };
 
 #[tokio::test]
 async fn a_server_that_stops_at_the_declared_length_leaves_a_success() {
     let events = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hello\"}}]}\n\ndata: [DONE]\n\n";
     let json = "{\"choices\":[]}";
-    for (content_type, text) in
-        [("text/event-stream", events), ("application/json", json), ("audio/mpeg", "la la la")]
-    {
+    let chunk = "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"Hi\"}]},\"finishReason\":\"STOP\"}]}\r\n\r\n";
+    let array =
+        "[{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"Hi\"}]},\"finishReason\":\"STOP\"}]}]";
+    let lines =
+        "{\"message\":{\"content\":\"Hi\"},\"done\":false}\n{\"done\":true,\"done_reason\":\"stop\"}\n";
+    for (way, content_type, text) in [
+        (Way::OpenAi, "text/event-stream", events),
+        (Way::OpenAi, "application/json", json),
+        (Way::OpenAi, "audio/mpeg", "la la la"),
+        (Way::Gemini, "text/event-stream", chunk),
+        (Way::GeminiArray, "application/json", array),
+        (Way::Ollama, "application/x-ndjson", lines),
+    ] {
         for commit in [Commit::Head, Commit::STREAM, Commit::WHOLE] {
             let upstream = Handmade::new(move |_| {
                 let response = Response::builder().header(header::CONTENT_TYPE, content_type);
@@ -29,12 +40,12 @@ async fn a_server_that_stops_at_the_declared_length_leaves_a_success() {
                 std::future::ready(response.body(body).map_err(Into::into))
             })
             .await;
-            let provider = Provider::compatible("h", upstream.url()).ask_usage(false);
+            let provider = way.provider().base_url(upstream.url()).ask_usage(false);
             let layer = ProviderLayer::new(provider).unwrap().commit_streams(commit).commit_whole(commit);
             let (gateway, mut ends) = gateway(layer).await;
-            let request = Request::post(format!("{}/v1/chat/completions", gateway.url()));
-            let answer =
-                client().request(request.body(Full::from("{\"stream\":true}")).unwrap()).await.unwrap();
+            let mut asked = request(way, true);
+            *asked.uri_mut() = format!("{}{}", gateway.url(), way.path(true)).parse().unwrap();
+            let answer = client().request(asked).await.unwrap();
             assert_eq!(answer.headers()[header::CONTENT_LENGTH], text.len().to_string());
             assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), text);
             assert_eq!(told(&mut ends).await.outcome, Outcome::Success, "{content_type} {commit:?}");
@@ -44,11 +55,11 @@ async fn a_server_that_stops_at_the_declared_length_leaves_a_success() {
 
 #[tokio::test]
 async fn behind_a_gateway_a_stream_ends_as_the_provider_ended_it() {
-    for wire in WIRES {
-        let line = Line::new(wire).await;
+    for way in WAYS {
+        let line = Line::new(way).await;
         let (gateway, mut ends) = gateway(line.layer.clone()).await;
-        let mut asked = request(wire, true);
-        *asked.uri_mut() = format!("{}{}", gateway.url(), wire.path("m", true)).parse().unwrap();
+        let mut asked = request(way, true);
+        *asked.uri_mut() = format!("{}{}", gateway.url(), way.path(true)).parse().unwrap();
         let answer = client().request(asked.clone()).await.unwrap();
         answer.into_body().collect().await.unwrap();
         let ended = told(&mut ends).await;
@@ -71,7 +82,7 @@ async fn behind_a_gateway_a_stream_ends_as_the_provider_ended_it() {
 
 #[tokio::test]
 async fn a_caller_of_a_gateway_that_hangs_up_before_the_first_content_stops_the_provider() {
-    let line = Line::faulty(Wire::OpenAi, Fault::SlowFirstToken(Duration::from_secs(60))).await;
+    let line = Line::faulty(Way::OpenAi, Fault::SlowFirstToken(Duration::from_secs(60))).await;
     let (gateway, _ends) = gateway(line.layer.clone()).await;
     let mut caller = TcpStream::connect(gateway.address).await.unwrap();
     let body = "{\"model\":\"m\",\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}";

@@ -4,16 +4,19 @@ use std::time::Duration;
 
 use buttress_call::{Failure, Kind, Outcome};
 use buttress_provider::Commit;
-use buttress_sim::{Ending, Fault, Model, Rule};
+use buttress_sim::{Ending, Fault, Rule};
 use http_body_util::BodyExt;
 use tokio::time::{Instant, timeout};
 
-use crate::line::{Line, TOKENS, WIRES, completion, until};
+use crate::{
+    line::{Line, TOKENS, completion, until},
+    way::WAYS,
+};
 
 #[tokio::test]
 async fn a_body_dropped_in_the_middle_stops_the_provider_and_is_cancelled() {
-    for wire in WIRES {
-        let line = Line::with(wire, Model::new(wire)).await;
+    for way in WAYS {
+        let line = Line::new(way).await;
         line.sim.inject(Rule::always(Fault::Brownout(20.0))).unwrap();
         let answer = line.stream().await;
         let completion = completion(&answer);
@@ -31,9 +34,9 @@ async fn a_body_dropped_in_the_middle_stops_the_provider_and_is_cancelled() {
 
 #[tokio::test]
 async fn a_future_dropped_before_the_first_content_stops_the_provider() {
-    for wire in WIRES {
+    for way in WAYS {
         for stream in [true, false] {
-            let line = Line::faulty(wire, Fault::SlowFirstToken(Duration::from_secs(60))).await;
+            let line = Line::faulty(way, Fault::SlowFirstToken(Duration::from_secs(60))).await;
             assert!(timeout(Duration::from_millis(50), line.ask(stream)).await.is_err());
             let seen = line.seen().await;
             assert_eq!((seen.end, seen.billed), (Ending::Cancelled, seen.input_tokens));
@@ -44,8 +47,8 @@ async fn a_future_dropped_before_the_first_content_stops_the_provider() {
 
 #[tokio::test]
 async fn a_stalled_body_that_somebody_gives_up_on_ends_with_the_blame() {
-    for wire in WIRES {
-        let line = Line::faulty(wire, Fault::StallAfter { tokens: 3 }).await;
+    for way in WAYS {
+        let line = Line::faulty(way, Fault::StallAfter { tokens: 3 }).await;
         let answer = line.stream().await;
         let completion = completion(&answer);
         let mut body = answer.into_body();
@@ -62,9 +65,9 @@ async fn a_stalled_body_that_somebody_gives_up_on_ends_with_the_blame() {
 
 #[tokio::test]
 async fn a_prelude_without_end_is_let_through_in_time_and_costs_the_input() {
-    for wire in WIRES {
+    for way in WAYS {
         let within = Duration::from_millis(150);
-        let line = Line::faulty(wire, Fault::EndlessPrelude).await.commit(Commit::FirstContent { within });
+        let line = Line::faulty(way, Fault::EndlessPrelude).await.commit(Commit::FirstContent { within });
         let begun = Instant::now();
         let answer = line.stream().await;
         assert!(begun.elapsed() >= within);

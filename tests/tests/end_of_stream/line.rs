@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use buttress_call::{BoxError, Completion, Error};
-use buttress_provider::{Commit, Provider, ProviderBody, ProviderLayer};
-use buttress_sim::{Fault, Latency, Model, Rule, Seen, Server, Sim, Wire};
+use buttress_provider::{Commit, ProviderBody, ProviderLayer};
+use buttress_sim::{Fault, Latency, Model, Rule, Seen, Server, Sim};
 use bytes::Bytes;
 use http::{Request, Response, header};
 use http_body_util::Full;
@@ -16,15 +16,15 @@ use hyper_util::{
 use tokio::time::{Instant, sleep};
 use tower::{Layer, ServiceExt};
 
-pub(crate) const WIRES: [Wire; 2] = [Wire::OpenAi, Wire::Anthropic];
+use crate::way::Way;
+
 pub(crate) const TOKENS: u64 = 8;
-pub(crate) const PROMPT: &str = "How did it end?";
 
 pub(crate) type Answer = Response<ProviderBody<Incoming>>;
 
 /// A provider that listens, and a client of it that keeps its connections.
 pub(crate) struct Line {
-    wire: Wire,
+    way: Way,
     pub(crate) sim: Sim,
     _server: Server,
     pub(crate) layer: ProviderLayer,
@@ -32,23 +32,19 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    pub(crate) async fn new(wire: Wire) -> Self {
-        Self::with(wire, Model::new(wire)).await
-    }
-
-    pub(crate) async fn with(wire: Wire, model: Model) -> Self {
-        let model = model
+    pub(crate) async fn new(way: Way) -> Self {
+        let model = Model::new(way.wire())
             .first_token(Latency::Fixed(Duration::from_millis(5)))
             .per_token(Latency::Fixed(Duration::from_millis(2)))
             .output_tokens(TOKENS);
         let sim = Sim::new("sim", model).unwrap();
         let server = sim.serve().await.unwrap();
-        let layer = layer(wire, server.base_url());
-        Line { wire, sim, _server: server, layer, client: client() }
+        let layer = layer(way, server.base_url());
+        Line { way, sim, _server: server, layer, client: client() }
     }
 
-    pub(crate) async fn faulty(wire: Wire, fault: Fault) -> Self {
-        let line = Self::new(wire).await;
+    pub(crate) async fn faulty(way: Way, fault: Fault) -> Self {
+        let line = Self::new(way).await;
         line.sim.inject(Rule::always(fault)).unwrap();
         line
     }
@@ -59,7 +55,7 @@ impl Line {
     }
 
     pub(crate) async fn ask(&self, stream: bool) -> Result<Answer, BoxError> {
-        self.layer.layer(self.client.clone()).oneshot(request(self.wire, stream)).await
+        self.layer.layer(self.client.clone()).oneshot(request(self.way, stream)).await
     }
 
     pub(crate) async fn stream(&self) -> Answer {
@@ -83,24 +79,17 @@ impl Line {
     }
 }
 
-pub(crate) fn layer(wire: Wire, base_url: String) -> ProviderLayer {
-    let provider = match wire {
-        Wire::Anthropic => Provider::anthropic(),
-        _ => Provider::openai(),
-    };
-    ProviderLayer::new(provider.base_url(base_url).api_key("sk-test")).unwrap()
+pub(crate) fn layer(way: Way, base_url: String) -> ProviderLayer {
+    ProviderLayer::new(way.provider().base_url(base_url).api_key("sk-test")).unwrap()
 }
 
 pub(crate) fn client() -> Client<HttpConnector, Full<Bytes>> {
     Client::builder(TokioExecutor::new()).build_http()
 }
 
-pub(crate) fn request(wire: Wire, stream: bool) -> Request<Full<Bytes>> {
-    let body = format!(
-        "{{\"model\":\"m\",\"max_tokens\":100,\"stream\":{stream},\"messages\":[{{\"role\":\"user\",\"content\":\"{PROMPT}\"}}]}}"
-    );
-    let request = Request::post(wire.path("m", stream)).header(header::CONTENT_TYPE, "application/json");
-    request.body(Full::from(body)).unwrap()
+pub(crate) fn request(way: Way, stream: bool) -> Request<Full<Bytes>> {
+    let request = Request::post(way.path(stream)).header(header::CONTENT_TYPE, "application/json");
+    request.body(Full::from(way.body(stream).to_string())).unwrap()
 }
 
 /// Waits for what is about to be true.

@@ -39,17 +39,23 @@ pub(crate) async fn take(answer: Answer) -> Taken {
 }
 
 impl Taken {
+    /// The JSON of each event that is one, `None` for what is broken. `[DONE]` is none, nor what stands bare among events.
+    pub(crate) fn events(&self) -> Vec<Option<Value>> {
+        let text = &self.bytes;
+        let events: Vec<&str> = if let Some(elements) = text.strip_prefix('[') {
+            elements.trim_end().trim_end_matches(']').split(",\r\n").collect()
+        } else if text.lines().any(|line| line.starts_with("data:")) {
+            text.lines().filter_map(|line| line.strip_prefix("data: ")).collect()
+        } else {
+            text.lines().collect()
+        };
+        let events = events.into_iter().filter(|event| *event != "[DONE]");
+        events.map(|event| serde_json::from_str(event).ok()).collect()
+    }
+
     /// What the events say together.
     pub(crate) fn said(&self) -> String {
-        let events = self.bytes.lines().filter_map(|line| line.strip_prefix("data:"));
-        let events = events.filter_map(|data| serde_json::from_str::<Value>(data).ok());
-        events
-            .filter_map(|event| {
-                let text =
-                    event["choices"][0]["delta"]["content"].as_str().or(event["delta"]["text"].as_str());
-                text.map(str::to_owned)
-            })
-            .collect()
+        self.events().iter().flatten().filter_map(text).collect()
     }
 
     #[track_caller]
@@ -66,4 +72,19 @@ impl Taken {
         assert_eq!(self.ended.usage, error.usage());
         error
     }
+}
+
+/// The text of an event, or of a whole answer.
+pub(crate) fn text(event: &Value) -> Option<&str> {
+    let (choice, candidate) = (&event["choices"][0], &event["candidates"][0]);
+    let places = [
+        &choice["delta"]["content"],
+        &choice["message"]["content"],
+        &event["delta"]["text"],
+        &event["content"][0]["text"],
+        &candidate["content"]["parts"][0]["text"],
+        &event["message"]["content"],
+        &event["response"],
+    ];
+    places.into_iter().find_map(Value::as_str)
 }

@@ -128,8 +128,15 @@ const MONEY: &[&str] = &[
     "budget has been exceeded",
 ];
 
-/// A day's allowance is not waited for.
-const DAY: &[&str] = &["(tpd)", "tokens per day", "-per-day"];
+/// A day's allowance is not waited for, nor those of Ollama's cloud.
+const DAY: &[&str] = &[
+    "(tpd)",
+    "tokens per day",
+    "-per-day",
+    "hourly usage limit",
+    "session usage limit",
+    "weekly usage limit",
+];
 
 const CAPACITY: &[&str] =
     &["experiencing high demand", "capacity exceeded", "overloaded", "server busy", "over capacity"];
