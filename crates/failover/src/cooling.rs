@@ -142,6 +142,12 @@ impl Cooler {
         }
     }
 
+    /// Ends all cooling, whatever it is for.
+    pub(crate) fn forgive(&self) {
+        self.models.forget_all();
+        self.clear(self.target.load(Ordering::Relaxed));
+    }
+
     /// Whether it needs a probe, now or later.
     pub(crate) fn awaits_probe(&self) -> bool {
         kind_of(self.target.load(Ordering::Relaxed)).is_some_and(needs_probe)

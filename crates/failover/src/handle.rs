@@ -110,9 +110,11 @@ impl FailoverHandle {
         self.roster.drain(name, true)
     }
 
-    /// Takes a drained target back into service.
+    /// Takes a target back into service: one that was drained, and one that a failure took out, as after a bill was
+    /// paid. It starts slowly.
     pub fn resume(&self, name: &str) -> Result<(), InvalidTargets> {
-        self.roster.drain(name, false)
+        self.roster.drain(name, false)?;
+        self.roster.forgive(name)
     }
 
     /// Removes the target; what runs there finishes. A call to a failover without targets fails.

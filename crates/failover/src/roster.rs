@@ -161,6 +161,15 @@ impl Roster {
         Ok(())
     }
 
+    /// Ends the target's cooldown, and those of its models.
+    pub(crate) fn forgive(&self, name: &str) -> Result<(), InvalidTargets> {
+        let list = self.lock();
+        let state = list.states[place(&list.states, name)?].clone();
+        drop(list);
+        state.cooler.forgive();
+        Ok(())
+    }
+
     fn changed(&self, list: &mut List) {
         list.states.sort_by_key(|state| state.tier());
         // Under the lock, so that a version never names two lists.

@@ -54,6 +54,10 @@ impl Models {
         self.retain(|name, word| !(name == model && word == seen));
     }
 
+    pub(super) fn forget_all(&self) {
+        self.retain(|_, _| false);
+    }
+
     fn retain(&self, keep: impl Fn(&Arc<str>, u64) -> bool) {
         let mut list = self.list();
         list.retain(|(name, word)| keep(name, *word));

@@ -29,6 +29,20 @@ async fn a_hint_cools_the_target_for_that_long() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_operator_ends_any_cooldown() {
+    for act in [hinted(Kind::RateLimited, 60), Kind::Quota.into(), Kind::NotFound.into()] {
+        let (a, b) = (Scripted::serves("a").next(act), Scripted::serves("b"));
+        let fleet = fleet([&a, &b]);
+        let one = || ask_for(&fleet, Ask::of_model("m"));
+        assert_eq!([one().await.unwrap(), one().await.unwrap()], ["b", "b"]);
+        fleet.handle().resume("a").unwrap();
+        assert_eq!(one().await.unwrap(), "a");
+        let a = &fleet.handle().snapshot()[0];
+        assert!(a.cooling.is_none() && a.cooling_models.is_empty(), "{a:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_rate_limit_without_a_hint_does_not_cool() {
     let (_a, fleet) = after(Kind::RateLimited.into()).await;
     assert_eq!(ask(&fleet).await.unwrap(), "a");
