@@ -17,6 +17,7 @@ use buttress_call::BoxError;
 use buttress_provider::{Provider, ProviderLayer};
 use buttress_retry::{Backoff, Retries};
 use buttress_sim::{Ending, Latency, Model, Server, Sim, Wire as Dialect};
+use buttress_telemetry::{Snapshot, Telemetry};
 use buttress_tests::{
     stack::{NAMES, Numbers, Stack},
     subject::Hook,
@@ -52,6 +53,7 @@ async fn after_any_amount_of_trouble_every_counter_adds_up_and_nothing_is_held()
     println!("{tally:?}, {admitted} admitted, {:?}", stack.hedge.snapshot());
     assert_eq!((stack.held(), tally.open()), (0, 0));
     tally.adds_up();
+    chaos.telemetry_adds_up();
 
     // It serves again, as soon as a target's last cooldown is over.
     let served = async {
@@ -114,6 +116,7 @@ struct Chaos {
     doors: [Door; 2],
     stack: Stack,
     tally: Arc<Tally>,
+    telemetry: Telemetry,
     _servers: [Server; 2],
 }
 
@@ -123,9 +126,10 @@ impl Chaos {
         let servers = [sims[0].serve().await.unwrap(), sims[1].serve().await.unwrap()];
         let [a, b] = servers.each_ref().map(Server::local_addr);
         let doors = [Door::to(a).await.unwrap(), Door::to(b).await.unwrap()];
-        let stack = stack(&doors);
+        let telemetry = Telemetry::default();
+        let stack = stack(&doors, &telemetry);
         let tally = Arc::new(Tally::new(sims.each_ref().map(|sim| sim.expected_text(TOKENS))));
-        Chaos { sims, doors, stack, tally, _servers: servers }
+        Chaos { sims, doors, stack, tally, telemetry, _servers: servers }
     }
 
     async fn call(&self) -> Result<(), BoxError> {
@@ -135,6 +139,17 @@ impl Chaos {
     /// Calls that have come to the first provider. The second may have been asked too, by a hedge.
     fn asked_first(&self) -> usize {
         self.sims[0].log().len()
+    }
+
+    /// What the callers counted is what telemetry counted, and each attempt and each token is accounted for once.
+    fn telemetry_adds_up(&self) {
+        let Snapshot { calls, total, .. } = self.telemetry.snapshot();
+        assert_eq!((calls.started, calls.running), (self.tally.started(), 0));
+        assert_eq!(calls.started, calls.ok + calls.failed + calls.cancelled);
+        let attempts = total.attempts;
+        assert_eq!(attempts.started(), attempts.ok + attempts.failed + attempts.cancelled);
+        let tokens = total.tokens;
+        assert_eq!(tokens.billed.total(), tokens.useful.total() + tokens.wasted.total());
     }
 
     /// What was given up is told to the other side by a socket that closes.
@@ -165,7 +180,7 @@ fn sim(name: &str) -> Sim {
 }
 
 /// Close limits, so that each layer has something to do.
-fn stack(doors: &[Door; 2]) -> Stack {
+fn stack(doors: &[Door; 2], telemetry: &Telemetry) -> Stack {
     let mut numbers = Numbers {
         total: Duration::from_secs(2),
         hedge: buttress_hedge::Policy { budget: 0.5, ..buttress_hedge::Policy::after(40 * MS) },
@@ -180,6 +195,7 @@ fn stack(doors: &[Door; 2]) -> Stack {
         },
         ..Numbers::default()
     };
+    numbers.telemetry = Some(telemetry.clone());
     numbers.limit = trouble::roomy();
     numbers.breaker.open = OpenFor::Fixed(50 * MS);
     let provider =

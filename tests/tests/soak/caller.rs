@@ -37,6 +37,10 @@ impl Tally {
         Tally { texts, started, ok, failed, cancelled, heads: zero(), ends: zero() }
     }
 
+    pub(crate) fn started(&self) -> u64 {
+        self.started.load(SeqCst)
+    }
+
     /// Answers whose end was not told yet.
     pub(crate) fn open(&self) -> u64 {
         self.heads.load(SeqCst) - self.ends.load(SeqCst)
