@@ -9,3 +9,4 @@ pub mod rules;
 pub mod stack;
 pub mod subject;
 pub mod table;
+pub mod way;

@@ -6,6 +6,8 @@
 mod limits;
 #[path = "cancel/storm.rs"]
 mod storm;
+#[path = "cancel/wires.rs"]
+mod wires;
 
 use std::{
     task::{Context, Waker},

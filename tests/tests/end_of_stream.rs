@@ -20,5 +20,3 @@ mod handmade;
 mod line;
 #[path = "end_of_stream/taken.rs"]
 mod taken;
-#[path = "end_of_stream/way.rs"]
-mod way;

@@ -5,14 +5,14 @@ use std::time::Duration;
 use buttress_call::{Kind, Outcome};
 use buttress_provider::Commit;
 use buttress_sim::{Ending, Fault};
+use buttress_tests::way::{WAYS, Way};
 use buttress_timeout::{TimeoutLayer, Timeouts};
 use http_body_util::BodyExt;
 use tower::{Layer, ServiceExt};
 
 use crate::{
-    line::{Line, TOKENS, completion, request, until},
+    line::{Line, TOKENS, completion, until},
     taken::take,
-    way::{WAYS, Way},
 };
 
 #[tokio::test]
@@ -115,7 +115,7 @@ async fn geminis_body_kept_open_has_not_ended_and_ends_well_for_whoever_gives_up
         let line = Line::faulty(way, Fault::OverDeliver).await;
         let idle = Timeouts { idle: Some(Duration::from_millis(60)), ..Timeouts::attempt() };
         let service = TimeoutLayer::new(idle).unwrap().layer(line.layer.layer(line.client.clone()));
-        let mut answer = service.oneshot(request(way, true)).await.unwrap();
+        let mut answer = service.oneshot(way.request(true)).await.unwrap();
         let completion = completion(&answer);
         let mut bytes = Vec::new();
         while let Some(frame) = answer.body_mut().frame().await {

@@ -5,13 +5,11 @@ use std::time::Duration;
 use buttress_call::{Kind, find};
 use buttress_provider::BufferLayer;
 use buttress_sim::{Ending, Fault, Wire};
+use buttress_tests::way::{WAYS, Way};
 use tokio::net::TcpListener;
 use tower::{Layer, ServiceExt};
 
-use crate::{
-    line::{Line, client, layer, request},
-    way::{WAYS, Way},
-};
+use crate::line::{Line, client, layer};
 
 #[tokio::test]
 async fn an_error_answer_is_an_error_of_its_kind_and_gives_its_connection_back() {
@@ -98,7 +96,7 @@ async fn nobody_there_is_no_connection() {
     let address = listener.local_addr().unwrap();
     drop(listener);
     let layer = layer(Way::OpenAi, format!("http://{address}"));
-    let error = layer.layer(client()).oneshot(request(Way::OpenAi, true)).await.unwrap_err();
+    let error = layer.layer(client()).oneshot(Way::OpenAi.request(true)).await.unwrap_err();
     assert_eq!(find(&error).unwrap().kind(), Kind::Connect);
 }
 
@@ -107,7 +105,7 @@ async fn a_request_over_the_limit_is_refused_before_anything_is_sent() {
     for way in WAYS {
         let line = Line::new(way).await;
         let service = BufferLayer::default().limit(40).layer(line.layer.layer(line.client.clone()));
-        let error = service.oneshot(request(way, true)).await.unwrap_err();
+        let error = service.oneshot(way.request(true)).await.unwrap_err();
         assert_eq!(find(&error).unwrap().status(), 413);
         assert!(line.sim.log().is_empty());
         assert_eq!(line.sim.open_connections(), 0);

@@ -8,6 +8,7 @@ use std::{
 };
 
 use buttress_call::{Kind, find};
+use buttress_tests::way::Way;
 use bytes::Bytes;
 use http::{Response, header};
 use http_body::{Body, Frame};
@@ -16,8 +17,7 @@ use tower::{Layer, ServiceExt};
 
 use crate::{
     handmade::Handmade,
-    line::{client, layer, request, until},
-    way::Way,
+    line::{client, layer, until},
 };
 
 /// One piece again and again, as fast as it is read.
@@ -65,7 +65,7 @@ async fn a_flood_without_content_is_broken_and_little_of_it_is_kept() {
         };
         let server = Handmade::new(flood).await;
         let service = layer(way, server.url()).layer(client());
-        let error = service.oneshot(request(way, true)).await.map(|_| ()).unwrap_err();
+        let error = service.oneshot(way.request(true)).await.map(|_| ()).unwrap_err();
         let error = find(&error).unwrap();
         assert_eq!(error.kind(), Kind::Broken);
         let message = error.to_string();

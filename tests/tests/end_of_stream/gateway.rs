@@ -5,6 +5,7 @@ use std::time::Duration;
 use buttress_call::{Kind, Outcome};
 use buttress_provider::{Commit, ProviderLayer};
 use buttress_sim::{Ending, Fault, Rule};
+use buttress_tests::way::{WAYS, Way};
 use bytes::Bytes;
 use http::{Response, header};
 use http_body_util::{BodyExt, Full};
@@ -12,8 +13,7 @@ use tokio::net::TcpStream;
 
 use crate::{
     handmade::{Handmade, gateway, told},
-    line::{Line, TOKENS, client, request, until},
-    way::{WAYS, Way},
+    line::{Line, TOKENS, client, until},
 };
 
 #[tokio::test]
@@ -43,7 +43,7 @@ async fn a_server_that_stops_at_the_declared_length_leaves_a_success() {
             let provider = way.provider().base_url(upstream.url()).ask_usage(false);
             let layer = ProviderLayer::new(provider).unwrap().commit_streams(commit).commit_whole(commit);
             let (gateway, mut ends) = gateway(layer).await;
-            let mut asked = request(way, true);
+            let mut asked = way.request(true);
             *asked.uri_mut() = format!("{}{}", gateway.url(), way.path(true)).parse().unwrap();
             let answer = client().request(asked).await.unwrap();
             assert_eq!(answer.headers()[header::CONTENT_LENGTH], text.len().to_string());
@@ -58,7 +58,7 @@ async fn behind_a_gateway_a_stream_ends_as_the_provider_ended_it() {
     for way in WAYS {
         let line = Line::new(way).await;
         let (gateway, mut ends) = gateway(line.layer.clone()).await;
-        let mut asked = request(way, true);
+        let mut asked = way.request(true);
         *asked.uri_mut() = format!("{}{}", gateway.url(), way.path(true)).parse().unwrap();
         let answer = client().request(asked.clone()).await.unwrap();
         answer.into_body().collect().await.unwrap();

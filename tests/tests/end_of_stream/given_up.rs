@@ -5,13 +5,11 @@ use std::time::Duration;
 use buttress_call::{Failure, Kind, Outcome};
 use buttress_provider::Commit;
 use buttress_sim::{Ending, Fault, Rule};
+use buttress_tests::way::WAYS;
 use http_body_util::BodyExt;
 use tokio::time::{Instant, timeout};
 
-use crate::{
-    line::{Line, TOKENS, completion, until},
-    way::WAYS,
-};
+use crate::line::{Line, TOKENS, completion, until};
 
 #[tokio::test]
 async fn a_body_dropped_in_the_middle_stops_the_provider_and_is_cancelled() {

@@ -2,13 +2,13 @@
 
 use buttress_call::Outcome;
 use buttress_sim::{Ending, Fault};
+use buttress_tests::way::{WAYS, Way};
 use http_body_util::BodyExt;
 use serde_json::Value;
 
 use crate::{
     line::{Line, TOKENS, completion},
     taken::{take, text},
-    way::{WAYS, Way},
 };
 
 #[tokio::test]

@@ -5,8 +5,9 @@ use std::time::Duration;
 use buttress_call::{BoxError, Completion, Error};
 use buttress_provider::{Commit, ProviderBody, ProviderLayer};
 use buttress_sim::{Fault, Latency, Model, Rule, Seen, Server, Sim};
+use buttress_tests::way::Way;
 use bytes::Bytes;
-use http::{Request, Response, header};
+use http::Response;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_util::{
@@ -15,8 +16,6 @@ use hyper_util::{
 };
 use tokio::time::{Instant, sleep};
 use tower::{Layer, ServiceExt};
-
-use crate::way::Way;
 
 pub(crate) const TOKENS: u64 = 8;
 
@@ -55,7 +54,7 @@ impl Line {
     }
 
     pub(crate) async fn ask(&self, stream: bool) -> Result<Answer, BoxError> {
-        self.layer.layer(self.client.clone()).oneshot(request(self.way, stream)).await
+        self.layer.layer(self.client.clone()).oneshot(self.way.request(stream)).await
     }
 
     pub(crate) async fn stream(&self) -> Answer {
@@ -85,11 +84,6 @@ pub(crate) fn layer(way: Way, base_url: String) -> ProviderLayer {
 
 pub(crate) fn client() -> Client<HttpConnector, Full<Bytes>> {
     Client::builder(TokioExecutor::new()).build_http()
-}
-
-pub(crate) fn request(way: Way, stream: bool) -> Request<Full<Bytes>> {
-    let request = Request::post(way.path(stream)).header(header::CONTENT_TYPE, "application/json");
-    request.body(Full::from(way.body(stream).to_string())).unwrap()
 }
 
 /// Waits for what is about to be true.

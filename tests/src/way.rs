@@ -3,27 +3,40 @@
 use buttress_call::Kind;
 use buttress_provider::Provider;
 use buttress_sim::Wire;
+use bytes::Bytes;
+use http::header;
+use http_body_util::Full;
 use serde_json::{Value, json};
 
+use crate::probe::Request;
+
+/// 15 bytes: 4 tokens to a simulated provider.
 const PROMPT: &str = "How did it end?";
 
+/// A wire, or one of its forms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Way {
+pub enum Way {
+    /// Chat completions.
     OpenAi,
+    /// Messages.
     Anthropic,
+    /// Its stream is server-sent events.
     Gemini,
     /// Its stream is one JSON array.
     GeminiArray,
+    /// Its answer is a message.
     Ollama,
     /// Its answer is a text, not a message.
     OllamaGenerate,
 }
 
-pub(crate) const WAYS: [Way; 6] =
+/// All of them.
+pub const WAYS: [Way; 6] =
     [Way::OpenAi, Way::Anthropic, Way::Gemini, Way::GeminiArray, Way::Ollama, Way::OllamaGenerate];
 
 impl Way {
-    pub(crate) fn wire(self) -> Wire {
+    /// The wire that it is a form of.
+    pub fn wire(self) -> Wire {
         match self {
             Way::OpenAi => Wire::OpenAi,
             Way::Anthropic => Wire::Anthropic,
@@ -32,7 +45,8 @@ impl Way {
         }
     }
 
-    pub(crate) fn provider(self) -> Provider {
+    /// The provider layer's name for it.
+    pub fn provider(self) -> Provider {
         match self.wire() {
             Wire::Anthropic => Provider::anthropic(),
             Wire::Gemini => Provider::gemini(),
@@ -41,7 +55,8 @@ impl Way {
         }
     }
 
-    pub(crate) fn path(self, stream: bool) -> String {
+    /// Where a call goes.
+    pub fn path(self, stream: bool) -> String {
         match self {
             Way::GeminiArray => self.wire().path("m", stream).replace("?alt=sse", ""),
             Way::OllamaGenerate => "/api/generate".to_owned(),
@@ -49,7 +64,13 @@ impl Way {
         }
     }
 
-    pub(crate) fn body(self, stream: bool) -> Value {
+    /// A call.
+    pub fn request(self, stream: bool) -> Request {
+        let request = http::Request::post(self.path(stream)).header(header::CONTENT_TYPE, "application/json");
+        request.body(Full::new(Bytes::from(self.body(stream).to_string()))).expect("its parts are constants")
+    }
+
+    fn body(self, stream: bool) -> Value {
         let messages = json!([{"role": "user", "content": PROMPT}]);
         match self {
             Way::Gemini | Way::GeminiArray => json!({"contents": [{"parts": [{"text": PROMPT}]}]}),
@@ -60,7 +81,7 @@ impl Way {
     }
 
     /// Whether a stream has all that its caller waits for.
-    pub(crate) fn is_whole(self, stream: &str) -> bool {
+    pub fn is_whole(self, stream: &str) -> bool {
         match self {
             Way::OpenAi => stream.ends_with("[DONE]\n\n"),
             Way::Anthropic => stream.ends_with("message_stop\"}\n\n"),
@@ -73,7 +94,7 @@ impl Way {
     }
 
     /// The kind of the error that a broken stream carries.
-    pub(crate) fn trouble(self) -> Kind {
+    pub fn trouble(self) -> Kind {
         match self.wire() {
             Wire::Anthropic | Wire::Gemini => Kind::Overloaded,
             _ => Kind::Server,
@@ -81,7 +102,7 @@ impl Way {
     }
 
     /// Whether errors have a code.
-    pub(crate) fn has_codes(self) -> bool {
+    pub fn has_codes(self) -> bool {
         self.wire() != Wire::Ollama
     }
 }
