@@ -39,6 +39,35 @@ fn openai() -> Speaker {
     speaker(Provider::openai(), "/", EVENTS)
 }
 
+/// Those who speak OpenAI's chat, each with what it adds.
+fn azure() -> Speaker {
+    speaker(Provider::azure("https://r.openai.azure.com", "2024-10-21"), "/", EVENTS)
+}
+
+fn mistral() -> Speaker {
+    speaker(Provider::mistral(), "/", EVENTS)
+}
+
+fn groq() -> Speaker {
+    speaker(Provider::groq(), "/", EVENTS)
+}
+
+fn deepseek() -> Speaker {
+    speaker(Provider::deepseek(), "/", EVENTS)
+}
+
+fn openrouter() -> Speaker {
+    speaker(Provider::openrouter(), "/", EVENTS)
+}
+
+fn together() -> Speaker {
+    speaker(Provider::together(), "/", EVENTS)
+}
+
+fn vllm() -> Speaker {
+    speaker(Provider::vllm("http://gpu:8000"), "/", EVENTS)
+}
+
 fn responses() -> Speaker {
     speaker(Provider::openai(), "/v1/responses", EVENTS)
 }
@@ -117,7 +146,13 @@ type Used = Option<(u64, u64)>;
 
 #[tokio::test(start_paused = true)]
 async fn a_good_stream_resolves_at_its_first_content_and_ends_with_its_usage() {
-    let all: [(Make, &str, Used); 12] = [
+    let all: [(Make, &str, Used); 18] = [
+        (azure, "openai/azure.sse", Some((8, 5))),
+        (mistral, "openai/mistral.sse", Some((9, 2))),
+        (groq, "openai/groq_usage.sse", Some((40, 2))),
+        (deepseek, "openai/deepseek.sse", Some((9, 12))),
+        (openrouter, "openai/openrouter_text.sse", Some((7, 3))),
+        (together, "openai/together.sse", Some((9, 2))),
         (openai, "openai/text.sse", Some((19, 10))),
         (openai, "openai/empty_answer.sse", None),
         (responses, "responses/text.sse", Some((36, 87))),
@@ -152,7 +187,7 @@ async fn a_good_stream_resolves_at_its_first_content_and_ends_with_its_usage() {
 async fn an_error_before_the_first_content_is_an_err_of_its_kind() {
     let all: [(Make, &str, Kind); 15] = [
         (openai, "openai/error_first.sse", Kind::Server),
-        (openai, "openai/openrouter_error.sse", Kind::Overloaded),
+        (openrouter, "openai/openrouter_error.sse", Kind::Overloaded),
         (responses, "responses/failed.sse", Kind::RateLimited),
         (responses, "responses/error_nested.sse", Kind::Overloaded),
         (anthropic, "anthropic/error_first.sse", Kind::Overloaded),
@@ -180,9 +215,11 @@ async fn an_error_before_the_first_content_is_an_err_of_its_kind() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stream_that_breaks_after_its_first_content_ends_in_an_error_or_is_held_back() {
-    let all: [(Make, &str); 16] = [
+    let all: [(Make, &str); 18] = [
         (openai, "openai/cut.sse"),
-        (openai, "openai/vllm_error_then_done.sse"),
+        (vllm, "openai/vllm_error_then_done.sse"),
+        (groq, "openai/groq_error.sse"),
+        (mistral, "openai/mistral_finish_error.sse"),
         (openai, "openai/stop_then_bare_error.sse"),
         (responses, "responses/cut_between_events.sse"),
         (responses, "responses/failed_after_content.sse"),
