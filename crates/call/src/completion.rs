@@ -33,14 +33,37 @@ struct Inner {
 }
 
 enum State {
-    Open { blame: Option<Failure>, hooks: Vec<Hook> },
+    Open { blame: Option<Failure>, hooks: Hooks },
     Ended(Ended),
+}
+
+/// What runs at the end, in order. A call through a stack has a hook or two of each layer: those have their place here,
+/// and only more of them an allocation.
+#[derive(Default)]
+struct Hooks {
+    first: [Option<Hook>; 4],
+    more: Vec<Hook>,
+}
+
+impl Hooks {
+    fn push(&mut self, hook: Hook) {
+        match self.first.iter_mut().find(|place| place.is_none()) {
+            Some(place) => *place = Some(hook),
+            None => self.more.push(hook),
+        }
+    }
+
+    fn run(self, ended: &Ended) {
+        for hook in self.first.into_iter().flatten().chain(self.more) {
+            hook(ended);
+        }
+    }
 }
 
 impl Completion {
     /// A reader and its ender, over the clock of the attempt.
     pub fn pair(progress: Progress) -> (Completion, Ender) {
-        let state = Mutex::new(State::Open { blame: None, hooks: Vec::new() });
+        let state = Mutex::new(State::Open { blame: None, hooks: Hooks::default() });
         let inner = Arc::new(Inner { progress, state });
         (Completion { inner: inner.clone() }, Ender { inner: Some(inner) })
     }
@@ -105,9 +128,7 @@ impl Ender {
             (ended, hooks)
         };
         // Outside the lock, so that a hook may ask the completion.
-        for hook in hooks {
-            hook(&ended);
-        }
+        hooks.run(&ended);
     }
 }
 

@@ -204,22 +204,35 @@ impl Call {
 /// It lets a second attempt that runs beside the first go elsewhere.
 #[derive(Clone, Debug, Default)]
 pub struct Targets {
-    in_use: Arc<Mutex<Vec<Arc<str>>>>,
+    in_use: Arc<Mutex<Used>>,
+}
+
+/// Most calls use one target at a time: only a second one beside it needs an allocation.
+#[derive(Debug, Default)]
+struct Used {
+    one: Option<Arc<str>>,
+    more: Vec<Arc<str>>,
 }
 
 impl Targets {
     /// Whether an attempt of this call uses the target now.
     pub fn in_use(&self, target: &str) -> bool {
-        self.lock().iter().any(|used| &**used == target)
+        let used = self.lock();
+        used.one.iter().chain(&used.more).any(|used| &**used == target)
     }
 
     /// Marks the target as used until the guard is dropped.
     pub fn occupy(&self, target: Arc<str>) -> InUse {
-        self.lock().push(target.clone());
+        let mut used = self.lock();
+        match used.one {
+            None => used.one = Some(target.clone()),
+            Some(_) => used.more.push(target.clone()),
+        }
+        drop(used);
         InUse { targets: self.clone(), target }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Arc<str>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Used> {
         self.in_use.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -234,9 +247,11 @@ pub struct InUse {
 
 impl Drop for InUse {
     fn drop(&mut self) {
-        let mut in_use = self.targets.lock();
-        if let Some(at) = in_use.iter().position(|used| *used == self.target) {
-            in_use.swap_remove(at);
+        let mut used = self.targets.lock();
+        if used.one.as_ref() == Some(&self.target) {
+            used.one = None;
+        } else if let Some(at) = used.more.iter().position(|used| *used == self.target) {
+            used.more.swap_remove(at);
         }
     }
 }

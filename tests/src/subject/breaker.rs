@@ -33,7 +33,7 @@ pub(super) fn http() -> Subject {
         callbacks: Ok(()),
         bounds: Err("holds nothing of a request or an answer"),
         plain: Err("see its typed form"),
-        streamed: Ok(2),
+        streamed: Ok(1),
         late_successes: Ok(()),
         late_failures: Ok(()),
     }

@@ -39,7 +39,7 @@ pub(super) fn http() -> Subject {
         callbacks: Ok(()),
         bounds: Err("holds nothing of a request or an answer"),
         plain: Err("see its typed form"),
-        streamed: Ok(2),
+        streamed: Ok(1),
         late_successes: Ok(()),
         late_failures: Err("a late 429 is news of the provider's count"),
     }

@@ -25,7 +25,7 @@ pub(super) fn call() -> Subject {
         callbacks: Ok(()),
         bounds: Err("holds nothing of a request or an answer but the model's name, and that for 64 models"),
         plain: Err("see its typed form"),
-        streamed: Ok(2),
+        streamed: Ok(1),
         late_successes: Err(ONLY_COUNTS),
         late_failures: Err(ONLY_COUNTS),
     }
