@@ -1,6 +1,12 @@
 //! The gateway as a program. Its README says what it does.
 
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{
+    io::{self, Write},
+    net::SocketAddr,
+    path::PathBuf,
+    process::ExitCode,
+    sync::Arc,
+};
 
 use buttress::BoxError;
 use buttress_gateway::{
@@ -57,8 +63,8 @@ async fn run(args: Args) -> Result<(), BoxError> {
         tokio::spawn(reload::watch(gateway.clone(), file, text)?);
     }
     let url = format!("http://{}", listener.local_addr()?);
-    println!("listening on {url}");
-    println!("{}", curl(&gateway.config(), &url));
+    // Whoever started it may have read enough after the first line.
+    let _ = writeln!(io::stdout(), "listening on {url}\n{}", curl(&gateway.config(), &url));
     tokio::spawn(gateway.control().recorder());
     tokio::spawn(metrics::upkeep(recorder.clone()));
     let router = gateway.router(Some(Arc::new(move || recorder.render())));

@@ -3,6 +3,7 @@
 mod affinity;
 mod balance;
 mod faults;
+mod gateway;
 mod hedge;
 mod limiter;
 mod overhead;
@@ -28,6 +29,7 @@ pub(crate) const REGISTRY: &[Entry] = &[
     entry::<affinity::Affine>(),
     entry::<overhead::Overhead>(),
     entry::<stream::Streams>(),
+    entry::<gateway::Gateway>(),
 ];
 
 /// One experiment: a name, its own options, and a run over some seeds.
