@@ -146,9 +146,16 @@ impl Delta<'_> {
     /// The error that a finish reason says, and the text beside it.
     fn failure(&self) -> Option<ApiError> {
         let reason = text(self.finish_reason).unwrap_or_default();
-        let said = text(self.error);
-        (said.is_some() || matches!(&*reason, "ERROR" | "TIMEOUT"))
-            .then(|| ApiError::named(Dialect::Cohere, reason.as_bytes(), said.unwrap_or_default().as_bytes()))
+        let failed = filled(self.error) || matches!(&*reason, "ERROR" | "TIMEOUT");
+        failed.then(|| match (text(self.error), self.error) {
+            // A gateway's.
+            (None, Some(error)) if filled(Some(error)) => {
+                ApiError::inside(Dialect::Cohere, error.get().as_bytes())
+            }
+            (said, _) => {
+                ApiError::named(Dialect::Cohere, reason.as_bytes(), said.unwrap_or_default().as_bytes())
+            }
+        })
     }
 }
 

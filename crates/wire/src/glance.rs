@@ -50,9 +50,14 @@ impl Key {
         self.count(json, null).is_some()
     }
 
+    /// The JSON before the key, where it stands first, and from its value on.
+    pub(crate) fn split<'a>(&self, json: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
+        self.0.find(json).map(|at| (&json[..at], value(&json[at + self.0.needle().len()..])))
+    }
+
     /// The JSON from the key's first value on.
     pub(crate) fn find<'a>(&self, json: &'a [u8]) -> Option<&'a [u8]> {
-        self.0.find(json).map(|at| value(&json[at + self.0.needle().len()..]))
+        self.split(json).map(|(_, value)| value)
     }
 }
 

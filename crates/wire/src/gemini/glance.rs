@@ -16,16 +16,18 @@ keys! {
 ///
 /// That is so if candidates come first, and it has parts, no finish reason, error or feedback, and no other index than 0.
 pub(super) fn ordinary(data: &[u8]) -> Option<Event> {
-    let ordinary = begins(data)
-        && data.ends_with(b"}")
-        && !PARTS.is_absent(data)
-        && [&FINISH, &ERROR, &FEEDBACK].into_iter().all(|key| key.is_absent(data))
-        && INDEX.count(data, |value| value.starts_with(b"0")).is_some();
-    if !ordinary {
+    if !(begins(data) && data.ends_with(b"}")) {
         return None;
     }
-    let usage = if USAGE.is_absent(data) { None } else { Some(usage::glance(USAGE.find(data)?)?) };
-    Some(Event { usage, ..Event::content() })
+    let (rest, usage) = match USAGE.split(data) {
+        // Of what follows the usage, too, the glance makes sure.
+        Some((before, value)) => (before, Some(usage::glance(value)?)),
+        None => (data, None),
+    };
+    let ordinary = !PARTS.is_absent(rest)
+        && [&FINISH, &ERROR, &FEEDBACK].into_iter().all(|key| key.is_absent(rest))
+        && INDEX.count(rest, |value| value.starts_with(b"0")).is_some();
+    ordinary.then(|| Event { usage, ..Event::content() })
 }
 
 /// Whether the first thing in the object are its candidates.

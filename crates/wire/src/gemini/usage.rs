@@ -1,7 +1,7 @@
 //! Gemini's token counts, which every chunk has.
 
 use buttress_call::Usage;
-use memchr::memchr;
+use memchr::{memchr, memchr2};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -52,39 +52,44 @@ pub(super) fn read(raw: Option<&RawValue>) -> Option<Usage> {
 /// object does.
 pub(super) fn glance(json: &[u8]) -> Option<Usage> {
     let mut counts = Counts::default();
-    let rest = fields(json.strip_prefix(b"{")?, &mut counts)?.trim_ascii_start();
+    let rest = fields(json.strip_prefix(b"{")?, |key, value| counts.take(key, value))?.trim_ascii_start();
     let rest = match rest.split_first()? {
-        (b',', more) => fields(more, &mut Counts::default())?,
+        (b',', more) => fields(more, plain)?,
         (b'}', rest) => rest,
         _ => return None,
     };
     if rest.is_empty() { counts.usage() } else { None }
 }
 
-/// Reads the fields of an object after its brace, or after a comma; gives what follows the object.
-fn fields<'a>(mut rest: &'a [u8], counts: &mut Counts) -> Option<&'a [u8]> {
+/// Reads the fields of an object after its brace, or after a comma; gives what follows the object. `take` gives what
+/// follows a value.
+fn fields<'a>(
+    mut rest: &'a [u8],
+    mut take: impl FnMut(&[u8], &'a [u8]) -> Option<&'a [u8]>,
+) -> Option<&'a [u8]> {
     loop {
         rest = rest.trim_ascii_start().strip_prefix(b"\"")?;
         let end = memchr(b'"', rest)?;
         let (key, value) = (&rest[..end], rest[end + 1..].trim_ascii_start().strip_prefix(b":")?);
-        let value = value.trim_ascii_start();
-        rest = match (counts.get(key), value.first()?) {
-            (Some(slot @ None), b'0'..=b'9') => {
-                let (number, rest) = digits(value)?;
-                *slot = Some(number);
-                rest
-            }
-            (None, b'0'..=b'9') => digits(value)?.1,
-            (None, b'"') => string(value)?,
-            (None, b'[') => list(value)?,
-            _ => return None,
-        };
-        rest = rest.trim_ascii_start();
+        rest = take(key, value.trim_ascii_start())?.trim_ascii_start();
         match rest.split_first()? {
             (b',', after) => rest = after,
             (b'}', after) => return Some(after),
             _ => return None,
         }
+    }
+}
+
+/// What follows the value of a field that does not matter, if it is a plain one.
+fn plain<'a>(key: &[u8], value: &'a [u8]) -> Option<&'a [u8]> {
+    if matches!(key, b"error" | b"candidates" | b"promptFeedback" | b"usageMetadata") {
+        return None;
+    }
+    match value.first()? {
+        b'0'..=b'9' => Some(digits(value)?.1),
+        b'"' => string(value),
+        b'[' => list(value),
+        _ => None,
     }
 }
 
@@ -102,18 +107,36 @@ fn digits(json: &[u8]) -> Option<(u64, &[u8])> {
 /// What follows a text without escapes.
 fn string(json: &[u8]) -> Option<&[u8]> {
     let text = json.strip_prefix(b"\"")?;
-    let end = memchr(b'"', text)?;
-    (!text[..end].contains(&b'\\')).then(|| &text[end + 1..])
+    let end = memchr2(b'"', b'\\', text)?;
+    (text[end] == b'"').then(|| &text[end + 1..])
 }
 
 /// What follows a list of flat objects.
 fn list(json: &[u8]) -> Option<&[u8]> {
     let end = memchr(b']', json)?;
-    // A bracket or a backslash before it could mean that it is not the list's own.
-    (!json[1..end].iter().any(|byte| matches!(byte, b'[' | b'\\'))).then(|| &json[end + 1..])
+    let inside = &json[1..end];
+    // The bracket is the list's own if there is no other list inside, and if it does not stand in a text: then all quotes
+    // before it pair up.
+    let in_text = inside.iter().fold(false, |in_text, byte| in_text ^ (*byte == b'"'));
+    let own = memchr2(b'[', b'\\', inside).is_none() && !in_text;
+    own.then(|| &json[end + 1..])
 }
 
 impl Counts {
+    /// Takes in a field; gives what follows its value.
+    fn take<'a>(&mut self, key: &[u8], value: &'a [u8]) -> Option<&'a [u8]> {
+        match self.get(key) {
+            None => plain(key, value),
+            Some(slot @ None) if value.first()?.is_ascii_digit() => {
+                let (count, rest) = digits(value)?;
+                *slot = Some(count);
+                Some(rest)
+            }
+            // Twice, or not a count.
+            Some(_) => None,
+        }
+    }
+
     fn get(&mut self, key: &[u8]) -> Option<&mut Option<u64>> {
         Some(match key {
             b"promptTokenCount" => &mut self.prompt,
@@ -186,11 +209,13 @@ mod tests {
             r#"{"promptTokenCount":null}"#,
             r#"{"promptTokenCount":9007199254740993}"#,
             r#"{"promptTokenCount":8,"a":[["]",1]]}"#,
+            r#"{"promptTokenCount":8,"a":["],",":1}"]}"#,
             r#"{"promptTokenCount":8,"a":"\"}"}"#,
             r#"{"promptTokenCount":8,"a":{"totalTokenCount":9}}"#,
             r#"{"promptTokenCount":8}}"#,
             r#"{"promptTokenCount":8},"a":{"b":1}"#,
             r#"{"promptTokenCount":8},"a":1}"#,
+            r#"{"promptTokenCount":8},"error":"no""#,
         ] {
             assert_eq!(glance(format!("{json}}}").as_bytes()), None, "{json}");
         }

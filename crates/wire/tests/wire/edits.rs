@@ -49,8 +49,11 @@ fn usage_is_not_asked_for_where_that_means_nothing() {
         assert_eq!(edited(body, ASK), (body.to_owned(), false));
     }
     let body = Bytes::from_static(br#"{"stream":true}"#);
-    let anthropic = edit(Dialect::Anthropic, &body, &ASK).unwrap();
-    assert_eq!((anthropic.body, anthropic.usage_asked), (body, false));
+    for dialect in Dialect::ALL {
+        let edited = edit(dialect, &body, &ASK).unwrap();
+        assert_eq!(edited.usage_asked, dialect == Dialect::OpenAi, "the others tell it unasked: {dialect:?}");
+        assert_eq!(edited.body == body, !edited.usage_asked);
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod alike;
 mod allocations;
 mod amazon;
 mod answers;
+mod custom;
 mod cutting;
 mod edits;
 mod errors;
