@@ -4,7 +4,7 @@ use std::{fmt, marker::PhantomData, sync::Arc};
 
 use tower_service::Service;
 
-use crate::{BoxError, Call, Charging, Completion, Ended, Failure, Kind, Limits, Outcome, error, hint};
+use crate::{BoxError, Call, Charging, Completion, Ended, Failure, Kept, Kind, Limits, Outcome, error, hint};
 
 /// What is known of a call at the moment its future resolves.
 #[derive(Clone, Copy, Debug)]
@@ -66,6 +66,16 @@ pub trait Carries<Req> {
         let _ = request;
         None
     }
+
+    /// Keeps what it takes to send the request again. By default a clone; of an `http::Request` less than that.
+    ///
+    /// A classifier around another passes this on, as it does the rest; one that does not is right, and costs more.
+    fn keep(&self, request: &mut Req) -> Kept<Req>
+    where
+        Req: Clone,
+    {
+        Kept::whole(request.clone())
+    }
 }
 
 /// Judges `http::Response`s: the default of every layer.
@@ -125,6 +135,13 @@ impl<B> Carries<http::Request<B>> for Http {
     fn path<'a>(&self, request: &'a http::Request<B>) -> Option<&'a str> {
         Some(request.uri().path())
     }
+
+    fn keep(&self, request: &mut http::Request<B>) -> Kept<http::Request<B>>
+    where
+        http::Request<B>: Clone,
+    {
+        Kept::apart(request)
+    }
 }
 
 impl<Res> Classify<Res> for ByError {
@@ -174,6 +191,13 @@ impl<Req, C: Carries<Req> + ?Sized> Carries<Req> for Arc<C> {
 
     fn path<'a>(&self, request: &'a Req) -> Option<&'a str> {
         (**self).path(request)
+    }
+
+    fn keep(&self, request: &mut Req) -> Kept<Req>
+    where
+        Req: Clone,
+    {
+        (**self).keep(request)
     }
 }
 

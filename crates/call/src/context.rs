@@ -8,7 +8,7 @@ use std::{
 use http::Extensions;
 use tokio::time::Instant;
 
-use crate::{Note, Observer, Progress, Shape};
+use crate::{Note, Observer, Progress, Shape, kept::Headers};
 
 /// What layers tell each other about a call on its way in: one request extension.
 ///
@@ -26,6 +26,8 @@ pub struct Call {
     progress: Option<Progress>,
     targets: Option<Targets>,
     observer: Option<Arc<dyn Observer>>,
+    /// The headers that the request had when it was last kept.
+    headers: Option<Headers>,
 }
 
 /// Which of a call's attempts this is.
@@ -179,6 +181,14 @@ impl Call {
     /// The targets in use by this call's attempts, put here if there are none: for whoever runs attempts side by side.
     pub fn ensure_targets(&mut self) -> &Targets {
         self.targets.get_or_insert_default()
+    }
+
+    pub(crate) fn headers(&self) -> Option<&Headers> {
+        self.headers.as_ref()
+    }
+
+    pub(crate) fn set_headers(&mut self, headers: Headers) {
+        self.headers = Some(headers);
     }
 
     /// Who reports on this call.

@@ -8,6 +8,7 @@ mod completion;
 mod context;
 mod error;
 pub mod hint;
+mod kept;
 mod kind;
 mod limits;
 mod observer;
@@ -25,6 +26,7 @@ pub use classify::{
 pub use completion::{Completion, Ender};
 pub use context::{Attempt, Call, Cause, InUse, Priority, Targets};
 pub use error::{BoxError, Error, Origin, Upstream, failure, find};
+pub use kept::Kept;
 pub use kind::{Cooling, Kind, Retry, Settle};
 pub use limits::{Charging, Limit, Limits, OutputCharge, Refused};
 pub use observer::{Note, Observer};

@@ -5,7 +5,7 @@ mod next;
 
 use std::sync::Arc;
 
-use buttress_call::{Carries, InUse};
+use buttress_call::{Carries, InUse, Kept};
 use tokio::time::Instant;
 
 use crate::{
@@ -24,7 +24,7 @@ pub(crate) struct Tour<S, C, Req> {
     fleet: Arc<Fleet<S>>,
     classify: C,
     /// Gone once the last target has it.
-    request: Option<Req>,
+    request: Option<Kept<Req>>,
     carried: Carried,
     /// The bits of the targets that were called, or failed to become ready.
     tried: u64,
@@ -61,7 +61,7 @@ where
         Tour {
             fleet,
             classify,
-            request: Some(request),
+            request: Some(Kept::whole(request)),
             carried,
             tried: 0,
             unfit,

@@ -53,10 +53,11 @@ where
         }
         self.shared.begin();
         if let Some(call) = classify.call_mut(&mut request) {
-            // Before the request is cloned, so that all tries know each other's targets.
+            // Before the request is kept, so that all tries know each other's targets.
             call.ensure_targets();
         }
-        let spare = Spare::new(self.inner.clone(), request.clone(), self.shared.policy.max_hedges);
+        let kept = classify.keep(&mut request);
+        let spare = Spare::new(self.inner.clone(), kept, self.shared.policy.max_hedges);
         // After it: this clock is the first try's alone.
         let progress = classify.call_mut(&mut request).map(|call| call.own_progress().clone());
         let watch = Watch::new(self.shared.clone(), progress);

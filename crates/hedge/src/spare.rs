@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use buttress_call::{BoxError, Call, Carries, Cause, Progress};
+use buttress_call::{BoxError, Call, Carries, Cause, Kept, Progress};
 use tokio::time::Instant;
 use tower_service::Service;
 
@@ -15,7 +15,7 @@ use crate::shared::Shared;
 /// A service and a request for as many hedges as are left.
 pub(crate) struct Spare<S, Req> {
     service: S,
-    request: Req,
+    kept: Kept<Req>,
     left: u32,
 }
 
@@ -27,13 +27,13 @@ pub(crate) struct Leg<F> {
 }
 
 impl<S, Req> Spare<S, Req> {
-    pub(crate) fn new(service: S, request: Req, left: u32) -> Self {
-        Spare { service, request, left }
+    pub(crate) fn new(service: S, kept: Kept<Req>, left: u32) -> Self {
+        Spare { service, kept, left }
     }
 
     /// Whether nobody waits for an answer any more.
     fn is_overdue(&self, carries: &impl Carries<Req>) -> bool {
-        let deadline = carries.call(&self.request).and_then(Call::deadline);
+        let deadline = self.kept.call(carries).and_then(Call::deadline);
         deadline.is_some_and(|deadline| deadline <= Instant::now())
     }
 }
@@ -62,7 +62,7 @@ where
         };
         let rest = (spare.left > 1).then(|| Spare {
             service: spare.service.clone(),
-            request: spare.request.clone(),
+            kept: spare.kept.clone(),
             left: spare.left - 1,
         });
         if !matches!(spare.service.poll_ready(cx), Poll::Ready(Ok(()))) {
@@ -70,11 +70,12 @@ where
             return None;
         }
         // A clock of its own, so that nobody takes its ticks for the first try's.
-        let progress = carries.call_mut(&mut spare.request).map(|call| {
+        let mut request = spare.kept.into_request();
+        let progress = carries.call_mut(&mut request).map(|call| {
             call.begin_attempt(Cause::Hedge);
             call.ensure_progress().clone()
         });
-        let future = Box::pin(spare.service.call(spare.request));
+        let future = Box::pin(spare.service.call(request));
         taken.spend();
         shared.sent.fetch_add(1, Relaxed);
         *slot = rest;

@@ -78,7 +78,7 @@ async fn a_call_that_waits_allocates_nothing_until_it_is_hedged() {
 }
 
 #[test]
-fn an_http_call_costs_the_requests_clone_and_what_the_tries_share() {
+fn an_http_call_costs_less_than_the_requests_clone_and_what_the_tries_share() {
     #[derive(Clone)]
     struct Web;
 
@@ -103,8 +103,9 @@ fn an_http_call_costs_the_requests_clone_and_what_the_tries_share() {
     let clone = allocation_counter::measure(|| drop(request.clone())).count_total;
     let call = allocation_counter::measure(|| assert!(pin!(service.call(request)).poll(&mut cx).is_ready()));
     println!("{} allocations, {clone} of them the clone", call.count_total);
-    // The targets in use, and a clock of its own.
-    assert_eq!(call.count_total - clone, 2);
+    // The targets in use, and a clock of its own. What is kept is less than a clone: the headers, and the call.
+    assert_eq!(call.count_total, 2 + 2);
+    assert!(call.count_total < 2 + clone);
 }
 
 #[test]

@@ -4,15 +4,14 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
-use buttress_call::{BoxError, Carries, Classify};
+use buttress_call::{BoxError, Carries, Classify, Kept};
 use pin_project_lite::pin_project;
-use tower::retry;
 use tower_service::Service;
 
-use crate::{Replay, RetryPolicy, Stamp, Validate, boxed::Boxed};
+use crate::{Replay, RetryPolicy, Stamp, Validate, Wait};
 
 pin_project! {
     /// The future of [`Retry`](crate::Retry).
@@ -23,29 +22,33 @@ pin_project! {
     pub struct ResponseFuture<S, C, V, H, Req>
     where
         S: Service<Req>,
-        S::Error: Into<BoxError>,
-        C: Classify<S::Response>,
-        C: Carries<Req>,
-        V: Validate<S::Response>,
-        H: Stamp<Req>,
-        Req: Replay,
     {
         #[pin]
-        inner: retry::future::ResponseFuture<RetryPolicy<C, V, H>, Boxed<S>, Req>,
+        state: State<S::Future>,
+        policy: RetryPolicy<C, V, H>,
+        service: S,
+        // Gone once the call has its result.
+        kept: Option<Kept<Req>>,
     }
 }
+
+pin_project! {
+    #[project = StateProj]
+    enum State<F> {
+        Attempt { #[pin] attempt: F },
+        Waiting { wait: Wait },
+        Readying,
+    }
+}
+
+const RESOLVED: &str = "a future must not be polled after it has resolved";
 
 impl<S, C, V, H, Req> ResponseFuture<S, C, V, H, Req>
 where
     S: Service<Req>,
-    S::Error: Into<BoxError>,
-    C: Classify<S::Response> + Carries<Req>,
-    V: Validate<S::Response>,
-    H: Stamp<Req>,
-    Req: Replay,
 {
-    pub(crate) fn new(inner: retry::future::ResponseFuture<RetryPolicy<C, V, H>, Boxed<S>, Req>) -> Self {
-        ResponseFuture { inner }
+    pub(crate) fn new(attempt: S::Future, policy: RetryPolicy<C, V, H>, service: S, kept: Kept<Req>) -> Self {
+        ResponseFuture { state: State::Attempt { attempt }, policy, service, kept: Some(kept) }
     }
 }
 
@@ -61,18 +64,38 @@ where
     type Output = Result<S::Response, BoxError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.project().inner.poll(cx)
+        let mut this = self.project();
+        loop {
+            match this.state.as_mut().project() {
+                StateProj::Attempt { attempt } => {
+                    let mut result = ready!(attempt.poll(cx)).map_err(Into::into);
+                    let Some(fault) = this.policy.judge(&result) else { return Poll::Ready(result) };
+                    let mut request = this.kept.take().expect(RESOLVED).into_request();
+                    let Some(wait) = this.policy.again(&mut request, &mut result, fault) else {
+                        return Poll::Ready(result);
+                    };
+                    *this.kept = Some(Kept::whole(request));
+                    this.state.set(State::Waiting { wait });
+                }
+                StateProj::Waiting { wait } => {
+                    ready!(Pin::new(wait).poll(cx));
+                    this.state.set(State::Readying);
+                }
+                StateProj::Readying => {
+                    ready!(this.service.poll_ready(cx)).map_err(Into::into)?;
+                    let mut request = this.kept.take().expect(RESOLVED).into_request();
+                    *this.kept = Some(this.policy.keep_request(&mut request));
+                    let attempt = this.service.call(request);
+                    this.state.set(State::Attempt { attempt });
+                }
+            }
+        }
     }
 }
 
 impl<S, C, V, H, Req> fmt::Debug for ResponseFuture<S, C, V, H, Req>
 where
     S: Service<Req>,
-    S::Error: Into<BoxError>,
-    C: Classify<S::Response> + Carries<Req>,
-    V: Validate<S::Response>,
-    H: Stamp<Req>,
-    Req: Replay,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture").finish_non_exhaustive()

@@ -10,7 +10,8 @@ use crate::{AnyAnswer, NoHeaders, Retry, RetryPolicy};
 /// Sends failed calls again to the same service, as a [`RetryPolicy`] says.
 ///
 /// The short way: it makes the service's errors [`BoxError`](buttress_call::BoxError)s, [prepares](RetryPolicy::prepare)
-/// each request, and leaves the rest to tower's own [`Retry`](tower::retry::Retry).
+/// each request, and does as tower's own [`Retry`](tower::retry::Retry) does; only it keeps less of an HTTP request than
+/// a clone.
 ///
 /// Services made by it, their clones and clones of the layer share one budget and one generator of jitter.
 ///

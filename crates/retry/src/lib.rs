@@ -1,7 +1,6 @@
 #![doc = include_str!("../README.md")]
 
 mod backoff;
-mod boxed;
 mod budget;
 mod decide;
 mod future;

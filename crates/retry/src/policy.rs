@@ -189,17 +189,9 @@ impl<C, V, H> RetryPolicy<C, V, H> {
         // A clone that was made before keeps its rules; the budget and the generator stay common.
         Arc::make_mut(&mut self.shared)
     }
-
-    pub(crate) fn first_parts(&self) -> (C, H)
-    where
-        C: Clone,
-        H: Clone,
-    {
-        (self.classify.clone(), self.headers.clone())
-    }
 }
 
-pub(crate) fn prepare<C, H, Req>(classify: &C, headers: &H, request: &mut Req)
+fn prepare<C, H, Req>(classify: &C, headers: &H, request: &mut Req)
 where
     C: Carries<Req>,
     H: Stamp<Req>,

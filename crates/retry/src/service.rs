@@ -6,27 +6,22 @@ use std::{
 };
 
 use buttress_call::{BoxError, Carries, Classify, Http};
-use tower::retry;
 use tower_service::Service;
 
-use crate::{
-    AnyAnswer, NoHeaders, Replay, ResponseFuture, RetryPolicy, Stamp, Validate, boxed::Boxed, policy,
-};
+use crate::{AnyAnswer, NoHeaders, Replay, ResponseFuture, RetryPolicy, Stamp, Validate};
 
 /// A service whose failed calls are sent again. Made by [`RetryLayer`](crate::RetryLayer).
 ///
 /// It is ready when its inner service is. A call takes the inner service that is ready and leaves a clone in the future,
 /// which is made ready again only if a retry needs it.
 pub struct Retry<S, C = Http, V = AnyAnswer, H = NoHeaders> {
-    classify: C,
-    headers: H,
-    inner: retry::Retry<RetryPolicy<C, V, H>, Boxed<S>>,
+    policy: RetryPolicy<C, V, H>,
+    inner: S,
 }
 
-impl<S, C: Clone, V, H: Clone> Retry<S, C, V, H> {
+impl<S, C, V, H> Retry<S, C, V, H> {
     pub(crate) fn new(policy: RetryPolicy<C, V, H>, inner: S) -> Self {
-        let (classify, headers) = policy.first_parts();
-        Retry { classify, headers, inner: retry::Retry::new(policy, Boxed { inner }) }
+        Retry { policy, inner }
     }
 }
 
@@ -44,24 +39,26 @@ where
     type Future = ResponseFuture<S, C, V, H, Req>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.inner.poll_ready(cx)
+        self.inner.poll_ready(cx).map_err(Into::into)
     }
 
     fn call(&mut self, mut request: Req) -> Self::Future {
-        policy::prepare(&self.classify, &self.headers, &mut request);
-        ResponseFuture::new(self.inner.call(request))
+        self.policy.prepare(&mut request);
+        let kept = self.policy.keep_request(&mut request);
+        let attempt = self.inner.call(request);
+        ResponseFuture::new(attempt, self.policy.clone(), self.inner.clone(), kept)
     }
 }
 
 impl<S: Clone, C: Clone, V: Clone, H: Clone> Clone for Retry<S, C, V, H> {
     // The inner service's own `Clone` leaves its readiness behind.
     fn clone(&self) -> Self {
-        Retry { classify: self.classify.clone(), headers: self.headers.clone(), inner: self.inner.clone() }
+        Retry { policy: self.policy.clone(), inner: self.inner.clone() }
     }
 }
 
 impl<S: fmt::Debug, C, V, H> fmt::Debug for Retry<S, C, V, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Retry").field("inner", self.inner.get_ref()).finish_non_exhaustive()
+        f.debug_struct("Retry").field("inner", &self.inner).finish_non_exhaustive()
     }
 }

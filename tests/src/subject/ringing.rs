@@ -1,6 +1,6 @@
 //! A classifier that runs a user's code first.
 
-use buttress_call::{BoxError, Call, Carries, Charging, Classify, Limits, Verdict};
+use buttress_call::{BoxError, Call, Carries, Charging, Classify, Kept, Limits, Verdict};
 
 use super::Hook;
 
@@ -48,5 +48,13 @@ impl<Req, C: Carries<Req>> Carries<Req> for Ringing<C> {
     fn call_mut<'a>(&self, request: &'a mut Req) -> Option<&'a mut Call> {
         self.hook.ring();
         self.inner.call_mut(request)
+    }
+
+    fn keep(&self, request: &mut Req) -> Kept<Req>
+    where
+        Req: Clone,
+    {
+        self.hook.ring();
+        self.inner.keep(request)
     }
 }

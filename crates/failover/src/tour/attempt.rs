@@ -28,18 +28,20 @@ impl<S, C, Req> Tour<S, C, Req> {
         if let Some((from, kind)) = self.log.as_ref().and_then(|log| log.last()) {
             self.fails_over(from, kind);
         }
-        if self.sent
-            && let Some(call) = self.request.as_mut().and_then(|request| self.classify.call_mut(request))
-        {
-            call.begin_attempt(Cause::Failover);
+        let kept = self.request.take();
+        let kept = kept.expect("only the last target's is not kept, and each is tried once");
+        let mut request = kept.into_request();
+        if let Some(call) = self.classify.call_mut(&mut request) {
+            if self.sent {
+                call.begin_attempt(Cause::Failover);
+            }
+            call.set_another_can_serve(self.carried.another_can_serve || self.another_can_serve());
         }
         self.sent = true;
         // A target that is added later finds no request, and is not tried.
         let is_last = self.fleet.all & !(self.tried | self.unfit) == 0;
-        let request = if is_last { self.request.take() } else { self.request.clone() };
-        let mut request = request.expect("only the last target takes the request, and each is tried once");
-        if let Some(call) = self.classify.call_mut(&mut request) {
-            call.set_another_can_serve(self.carried.another_can_serve || self.another_can_serve());
+        if !is_last {
+            self.request = Some(self.classify.keep(&mut request));
         }
         readied.call(request)
     }
@@ -55,7 +57,7 @@ impl<S, C, Req> Tour<S, C, Req> {
         } else {
             tracing::warn!(from, to, kind, "failing over");
         }
-        if let Some(call) = self.request.as_ref().and_then(|request| self.classify.call(request)) {
+        if let Some(call) = self.request.as_ref().and_then(|kept| kept.call(&self.classify)) {
             call.tell(Note::FailingOver { from, to, kind: failed });
         }
     }

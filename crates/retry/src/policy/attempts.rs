@@ -3,8 +3,8 @@
 use std::{fmt, mem, time::Duration};
 
 use buttress_call::{
-    BoxError, Call, Carries, Cause, Classify, Error, Failure, Kind, Note, Origin, Outcome, Progress, Usage,
-    Verdict, find,
+    BoxError, Call, Carries, Cause, Classify, Error, Failure, Kept, Kind, Note, Origin, Outcome, Progress,
+    Usage, Verdict, find,
 };
 use tokio::time::Instant;
 use tower::retry::Policy;
@@ -48,20 +48,8 @@ where
     type Future = Wait;
 
     fn retry(&mut self, request: &mut Req, result: &mut Result<Res, BoxError>) -> Option<Wait> {
-        if self.attempts.is_first() {
-            self.deposit();
-        }
-        let usage = match self.classify.classify(result.as_ref()) {
-            Verdict::Pending(completion) => completion.ended().and_then(|ended| ended.usage),
-            Verdict::Ended(ended) => match ended.outcome {
-                Outcome::Success => ended.usage,
-                Outcome::Failure(failure) => return self.failed(request, result, failure),
-                // Whatever an outcome is called later on: nobody has failed.
-                _ => return None,
-            },
-        };
-        let why = self.validate.validate(result.as_ref().ok()?).err()?;
-        self.refused(request, result, usage, why)
+        let fault = self.judge(result)?;
+        self.again(request, result, fault)
     }
 
     fn clone_request(&mut self, request: &Req) -> Option<Req> {
@@ -69,7 +57,64 @@ where
     }
 }
 
+/// What is wrong with a result.
+pub(crate) enum Fault {
+    Failed(Failure),
+    /// The caller's check refused it.
+    Refused(Option<Usage>, BoxError),
+}
+
 impl<C, V, H> RetryPolicy<C, V, H> {
+    /// What is wrong with the result; nothing, if it is the caller's.
+    #[inline]
+    pub(crate) fn judge<Res>(&mut self, result: &Result<Res, BoxError>) -> Option<Fault>
+    where
+        C: Classify<Res>,
+        V: Validate<Res>,
+    {
+        if self.attempts.is_first() {
+            self.deposit();
+        }
+        let usage = match self.classify.classify(result.as_ref()) {
+            Verdict::Pending(completion) => completion.ended().and_then(|ended| ended.usage),
+            Verdict::Ended(ended) => match ended.outcome {
+                Outcome::Success => ended.usage,
+                Outcome::Failure(failure) => return Some(Fault::Failed(failure)),
+                // Whatever an outcome is called later on: nobody has failed.
+                _ => return None,
+            },
+        };
+        let why = self.validate.validate(result.as_ref().ok()?).err()?;
+        Some(Fault::Refused(usage, why))
+    }
+
+    /// The wait before the request is sent again, made ready for that; nothing, if it is not: the result, which may be
+    /// another by now, is the caller's then.
+    pub(crate) fn again<Req, Res>(
+        &mut self,
+        request: &mut Req,
+        result: &mut Result<Res, BoxError>,
+        fault: Fault,
+    ) -> Option<Wait>
+    where
+        C: Classify<Res> + Carries<Req>,
+        H: Stamp<Req>,
+    {
+        match fault {
+            Fault::Failed(failure) => self.failed(request, result, failure),
+            Fault::Refused(usage, why) => self.refused(request, result, usage, why),
+        }
+    }
+
+    /// Keeps what it takes to send a request again.
+    pub(crate) fn keep_request<Req>(&self, request: &mut Req) -> Kept<Req>
+    where
+        C: Carries<Req>,
+        Req: Clone,
+    {
+        self.classify.keep(request)
+    }
+
     fn deposit(&self) {
         if let Some(budget) = &self.shared.budget {
             budget.deposit();
