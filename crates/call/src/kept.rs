@@ -93,13 +93,13 @@ impl<Req> fmt::Debug for Kept<Req> {
 
 /// The headers of a kept request, in one piece that is cheap to compare and to share.
 #[derive(Clone)]
-pub(crate) struct Headers(Arc<Vec<(HeaderName, HeaderValue)>>);
+pub(crate) struct Headers(Arc<[(HeaderName, HeaderValue)]>);
 
 impl Headers {
     fn of(headers: &HeaderMap) -> Self {
-        let mut all = Vec::with_capacity(headers.len());
-        all.extend(headers.iter().map(|(name, value)| (name.clone(), value.clone())));
-        Headers(Arc::new(all))
+        let mut all = headers.iter().map(|(name, value)| (name.clone(), value.clone()));
+        // Counted by a range, the slice is allocated once; a map's own iterator does not promise its length.
+        Headers((0..headers.len()).map(|_| all.next().expect("a map has as many as it says")).collect())
     }
 
     /// Whether these are the same, in the same order and as secret.

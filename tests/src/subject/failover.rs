@@ -33,7 +33,7 @@ pub(super) fn http() -> Subject {
         callbacks: Ok(()),
         bounds: Err("holds nothing of an answer"),
         plain: Err("see its typed form"),
-        streamed: Ok(4),
+        streamed: Ok(3),
         late_successes: Ok(()),
         late_failures: Err("a late failure is news of the target"),
     }

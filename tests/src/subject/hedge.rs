@@ -40,7 +40,7 @@ pub(super) fn http() -> Subject {
         callbacks: Ok(()),
         bounds: Err("holds nothing of an answer"),
         plain: Err("see its typed form"),
-        streamed: Ok(4),
+        streamed: Ok(3),
         late_successes: Err(TIMES),
         late_failures: Err(TIMES),
     }

@@ -40,7 +40,7 @@ pub(super) fn http() -> Subject {
         callbacks: Ok(()),
         bounds: Err("holds nothing of an answer"),
         plain: Err("see its typed form"),
-        streamed: Ok(3),
+        streamed: Ok(2),
         late_successes: Err("no result decides a state: every call pays in"),
         late_failures: Err("no result decides a state: every call pays in"),
     }
