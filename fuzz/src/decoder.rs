@@ -5,7 +5,7 @@ use buttress_wire::{Close, Decoder, Dialect, Event};
 use crate::{amazon, bounded, hash};
 
 /// So long is the input whose time is measured.
-const LONG: usize = 256 << 10;
+const LONG: usize = 128 << 10;
 
 /// The same events however a stream is split; bounded memory; linear time; no panic.
 pub fn decoder(dialect: Dialect, stream: &[u8]) {
@@ -19,7 +19,7 @@ pub fn decoder(dialect: Dialect, stream: &[u8]) {
         let memory = 16 * stream.len().min(max) + (32 << 10);
         bounded(stream.len(), memory, || drain(decoder(), pieces(stream)));
     }
-    if !stream.is_empty() && hash(stream) % 16 == 0 {
+    if !stream.is_empty() && hash(stream).is_multiple_of(64) {
         let long = stream.repeat(LONG / stream.len() + 1);
         bounded(long.len(), 16 * long.len() + (32 << 10), || drain(Decoder::new(dialect), [&long[..]]));
     }
