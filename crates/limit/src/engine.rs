@@ -43,6 +43,8 @@ pub(crate) fn nanos(time: Duration) -> Nanos {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
+/// A call that finds room without it does not look at what has flowed in since less than this.
+const GLANCE: Nanos = SECOND / 1_000;
 /// Each answered call moves the average share so far.
 const SHARE_STEP: f64 = 0.02;
 
@@ -50,6 +52,8 @@ const SHARE_STEP: f64 = 0.02;
 #[derive(Debug)]
 pub(crate) struct Engine {
     now: Nanos,
+    /// From then on the time that has passed is looked at in any case.
+    look_at: Nanos,
     policy: Policy,
     charging: Charging,
     requests: Option<Requests>,
@@ -76,6 +80,7 @@ impl Engine {
     pub(crate) fn new(policy: &Policy, now: Nanos) -> Self {
         Engine {
             now,
+            look_at: now,
             policy: *policy,
             charging: policy.charging(),
             requests: policy.requests.map(|limit| Requests::new(policy, limit, now)),
@@ -93,22 +98,28 @@ impl Engine {
     /// The tokens that a call holds by this provider's way to charge.
     ///
     /// `expected` is what such calls usually generate, once enough of them were seen.
+    #[inline]
     pub(crate) fn need(&self, input: u64, cap: Option<u64>, expected: Option<u64>) -> Need {
         let default = self.policy.default_output;
         let output = match self.charging.output {
             OutputCharge::Free => 0,
             OutputCharge::ReservedAndSettled | OutputCharge::ReservedAndKept => cap.unwrap_or(default),
             _ => {
-                // A cap says little of what a call generates: before anybody knows, it counts up to a tenth of the bucket.
-                let most = expected.unwrap_or(default.max(self.largest_output() / 10));
-                let usual = cap.unwrap_or(expected.unwrap_or(default));
-                self.fit(usual.min(most), input)
+                let usual = match (cap, expected) {
+                    (cap, Some(expected)) => cap.map_or(expected, |cap| cap.min(expected)),
+                    (None, None) => default,
+                    (Some(cap), None) if cap <= default => cap,
+                    // A cap says little of what a call generates: before anybody knows, it counts up to a tenth of the bucket.
+                    (Some(cap), None) => cap.min(default.max(self.largest_output() / 10)),
+                };
+                self.fit(usual, input)
             }
         };
         Need::new(input, output, self.charging.output)
     }
 
     /// What is only expected never makes a call too large for the bucket.
+    #[inline]
     fn fit(&self, output: u64, input: u64) -> u64 {
         let room = |dimension: Dimension, used| {
             self.meter(dimension).map_or(u64::MAX, |meter| meter.capacity().saturating_sub(used))
@@ -130,13 +141,21 @@ impl Engine {
             meter.advance(self.now, slot);
         }
         self.ramp.advance(self.now);
+        // What is held by the second is kept in step with it.
+        self.look_at = (self.now + GLANCE).min((slot + 1) * SECOND);
     }
 
     /// Lets a call pass, or says what keeps it out. A call that may not pass takes nothing.
+    #[inline]
     pub(crate) fn admit(&mut self, now: Nanos, need: &Need) -> Result<Ticket, Wait> {
-        self.advance(now);
-        if let Some(wait) = self.wait(need) {
-            return Err(wait);
+        self.now = self.now.max(now);
+        // Time only ever makes room: where there is enough already it can wait a moment. Until then a debit that is due is
+        // a hold, and late by so little.
+        if self.now >= self.look_at || !self.has_room(need) {
+            self.advance(now);
+            if let Some(wait) = self.wait(need) {
+                return Err(wait);
+            }
         }
         // Governor's check cannot be taken back, so it comes last.
         if let Some(requests) = &mut self.requests
@@ -145,6 +164,15 @@ impl Engine {
             return Err(Wait { on: Dimension::Requests, until: Some(until) });
         }
         Ok(self.take(need))
+    }
+
+    /// Whether nothing keeps a call out, requests left aside.
+    #[inline]
+    fn has_room(&self, need: &Need) -> bool {
+        !self.is_full()
+            && !self.ramp.holds_back()
+            && self.block.holds_until(self.now).is_none()
+            && self.meters.iter().flatten().all(|meter| meter.has_room(need))
     }
 
     /// What keeps a call out for the longest, requests left aside.
@@ -178,6 +206,7 @@ impl Engine {
         longest
     }
 
+    #[inline]
     fn take(&mut self, need: &Need) -> Ticket {
         self.in_flight += 1;
         if self.ramp.is_active() {
@@ -238,8 +267,9 @@ impl Engine {
             self.block.answered();
             if ticket.need.output > 0 {
                 let (_, output) = charge.of(&ticket.need);
-                let share = output as f64 / ticket.need.output as f64;
-                self.used_share += SHARE_STEP * (share.min(1.0) - self.used_share);
+                let all = output >= ticket.need.output;
+                let share = if all { 1.0 } else { output as f64 / ticket.need.output as f64 };
+                self.used_share += SHARE_STEP * (share - self.used_share);
             }
         }
     }

@@ -30,6 +30,7 @@ impl Factors {
     }
 
     /// The estimate, corrected. Never zero.
+    #[inline]
     pub(crate) fn correct(&self, model: Option<&Arc<str>>, estimate: u64) -> u64 {
         let of_model = model.and_then(|model| factor(&mut self.lock(), model).copied());
         let factor = of_model.unwrap_or_else(|| self.other());

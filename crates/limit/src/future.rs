@@ -70,9 +70,7 @@ where
             let called = match this.state.as_mut().project() {
                 StateProj::Calling { inner, permit } => {
                     let result = ready!(inner.poll(cx)).map_err(Into::into);
-                    if let Some(permit) = permit.take() {
-                        permit.resolved(this.classify, result.as_ref());
-                    }
+                    Permit::resolved(permit, this.classify, result.as_ref());
                     return Poll::Ready(result);
                 }
                 StateProj::Waiting { waiting } => ready!(waiting.poll_call(cx, this.classify)),

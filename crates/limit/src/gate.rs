@@ -12,7 +12,8 @@ use buttress_call::{Charging, Priority};
 
 use crate::{
     Dimension, Exceeded, Policy,
-    engine::{Charge, Engine, Nanos, Need, Reading, Ticket, Told, nanos},
+    calls::{Calls, Held},
+    engine::{Charge, Engine, Nanos, Need, Reading, Told, nanos},
     error::Why,
     queue::{Place, Queue},
     sync::{Mutex, lock},
@@ -26,6 +27,7 @@ pub(crate) struct Gate {
 #[derive(Debug)]
 struct State {
     engine: Engine,
+    calls: Calls,
     queue: Queue,
     counts: Counts,
 }
@@ -57,7 +59,7 @@ pub(crate) struct Ask {
 
 #[derive(Debug)]
 pub(crate) enum Entry {
-    Admitted(Ticket),
+    Admitted(Held),
     /// It has to wait, and was not queued.
     Busy,
     Queued(Place),
@@ -66,7 +68,7 @@ pub(crate) enum Entry {
 
 #[derive(Debug)]
 pub(crate) enum Turn {
-    Admitted(Ticket),
+    Admitted(Held),
     /// Not yet; the task is woken when it may be, and should look again by itself at that time.
     Wait(Option<Nanos>),
     Refused(Exceeded),
@@ -74,10 +76,20 @@ pub(crate) enum Turn {
 
 /// How a call that is over is settled.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Settlement<'a> {
-    pub(crate) charge: Charge,
+pub(crate) struct Settlement<'a, F> {
+    /// What it has cost, given what was held for it and how the provider charges.
+    pub(crate) charge: F,
     pub(crate) rate_limited: Option<RateLimited>,
     pub(crate) told: &'a Told,
+}
+
+/// What is known of it then.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settled {
+    /// How the provider charges.
+    pub(crate) charging: Charging,
+    /// For how long nothing passes, if it was refused for its rate.
+    pub(crate) blocked: Option<Duration>,
 }
 
 /// The upstream's refusal for the rate.
@@ -89,8 +101,12 @@ pub(crate) struct RateLimited {
 impl Gate {
     /// The policy must have been checked.
     pub(crate) fn new(policy: &Policy, now: Nanos) -> Self {
-        let state =
-            State { engine: Engine::new(policy, now), queue: Queue::default(), counts: Counts::default() };
+        let state = State {
+            engine: Engine::new(policy, now),
+            calls: Calls::default(),
+            queue: Queue::default(),
+            counts: Counts::default(),
+        };
         Gate { state: Mutex::new(state) }
     }
 
@@ -104,17 +120,9 @@ impl Gate {
             && let Ok(ticket) = state.engine.admit(now, &need)
         {
             state.counts.admitted += 1;
-            return Entry::Admitted(ticket);
+            return Entry::Admitted(state.calls.keep(ticket));
         }
-        state.engine.advance(now);
-        if let Err(exceeded) = state.may_queue(ask, &need) {
-            state.counts.refused += 1;
-            return Entry::Refused(exceeded);
-        }
-        if !queue {
-            return Entry::Busy;
-        }
-        Entry::Queued(state.queue.join(ask.priority, need, now))
+        state.keep_out(now, ask, need, queue)
     }
 
     /// Looks whether a queued call may pass by now. It has left the queue if it may, or if it was refused.
@@ -155,17 +163,21 @@ impl Gate {
     }
 
     /// A call that had waited is sent.
-    pub(crate) fn renew(&self, now: Nanos, ticket: &mut Ticket) {
-        lock(&self.state).engine.renew(now, ticket);
+    pub(crate) fn renew(&self, now: Nanos, held: &Held) {
+        let mut state = lock(&self.state);
+        let State { engine, calls, .. } = &mut *state;
+        engine.renew(now, calls.get_mut(held));
     }
 
     /// A call's answer begins.
-    pub(crate) fn answered(&self, now: Option<Nanos>, ticket: &mut Ticket, told: &Told) {
+    pub(crate) fn answered(&self, now: Option<Nanos>, held: &Held, told: &Told) {
         let next = {
             let mut state = lock(&self.state);
-            state.engine.answered(ticket);
+            let State { engine, calls, .. } = &mut *state;
+            let ticket = calls.get_mut(held);
+            engine.answered(ticket);
             if let Some(now) = now {
-                state.engine.told(now, ticket.at, told);
+                engine.told(now, ticket.at, told);
             }
             // A learnt quota may be a larger one.
             state.queue.head()
@@ -173,21 +185,21 @@ impl Gate {
         wake(next);
     }
 
-    /// A call is over. Returns for how long nothing passes, if it was refused for its rate.
+    /// A call is over.
     #[inline]
     pub(crate) fn settle(
         &self,
         now: Option<Nanos>,
-        ticket: &Ticket,
-        settlement: &Settlement<'_>,
-    ) -> Option<Duration> {
-        let (blocked, next) = {
+        held: Held,
+        settlement: Settlement<'_, impl FnOnce(&Need, Charging) -> Charge>,
+    ) -> Settled {
+        let (settled, next) = {
             let mut state = lock(&self.state);
-            let blocked = state.settle(now, ticket, settlement);
-            (blocked, state.queue.head())
+            let settled = state.settle(now, held, settlement);
+            (settled, state.queue.head())
         };
         wake(next);
-        blocked
+        settled
     }
 
     pub(crate) fn set_policy(&self, now: Nanos, policy: &Policy) {
@@ -205,10 +217,6 @@ impl Gate {
         look(&state.engine, state.counts, state.queue.len())
     }
 
-    pub(crate) fn charging(&self) -> Charging {
-        lock(&self.state).engine.charging()
-    }
-
     /// Whether it may be forgotten.
     pub(crate) fn is_at_rest(&self, now: Nanos) -> bool {
         let mut state = lock(&self.state);
@@ -217,6 +225,20 @@ impl Gate {
 }
 
 impl State {
+    /// A call may not pass at once.
+    #[cold]
+    fn keep_out(&mut self, now: Nanos, ask: &Ask, need: Need, queue: bool) -> Entry {
+        self.engine.advance(now);
+        if let Err(exceeded) = self.may_queue(ask, &need) {
+            self.counts.refused += 1;
+            return Entry::Refused(exceeded);
+        }
+        if !queue {
+            return Entry::Busy;
+        }
+        Entry::Queued(self.queue.join(ask.priority, need, now))
+    }
+
     fn may_queue(&self, ask: &Ask, need: &Need) -> Result<(), Exceeded> {
         let exceeded = |why| Err(self.exceeded(why, need, ask.priority));
         if let Some(dimension) = self.engine.too_small(need) {
@@ -254,7 +276,7 @@ impl State {
                 self.queue.leave(place, true);
                 self.counts.admitted += 1;
                 self.counts.waited += u64::from(now > since);
-                Turn::Admitted(ticket)
+                Turn::Admitted(self.calls.keep(ticket))
             }
             Err(wait) => {
                 self.queue.listen(place, cx);
@@ -263,18 +285,26 @@ impl State {
         }
     }
 
+    #[inline]
     fn settle(
         &mut self,
         now: Option<Nanos>,
-        ticket: &Ticket,
-        settlement: &Settlement<'_>,
-    ) -> Option<Duration> {
-        self.engine.settle(now, ticket, &settlement.charge);
-        let now = now?;
-        self.engine.told(now, ticket.at, settlement.told);
-        let RateLimited { hint } = settlement.rate_limited?;
-        self.counts.rate_limited += 1;
-        Some(self.engine.rate_limited(now, ticket, hint, settlement.told.limits.as_ref()))
+        held: Held,
+        settlement: Settlement<'_, impl FnOnce(&Need, Charging) -> Charge>,
+    ) -> Settled {
+        let Settlement { charge, rate_limited, told } = settlement;
+        let charging = self.engine.charging();
+        let (engine, ticket) = (&mut self.engine, self.calls.take(held));
+        engine.settle(now, ticket, &charge(&ticket.need, charging));
+        let mut settled = Settled { charging, blocked: None };
+        if let Some(now) = now {
+            engine.told(now, ticket.at, told);
+            if let Some(RateLimited { hint }) = rate_limited {
+                self.counts.rate_limited += 1;
+                settled.blocked = Some(engine.rate_limited(now, ticket, hint, told.limits.as_ref()));
+            }
+        }
+        settled
     }
 
     fn estimate(&self, need: &Need, priority: Priority) -> (Nanos, Dimension) {

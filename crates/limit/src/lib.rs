@@ -2,6 +2,7 @@
 
 #[cfg(feature = "bpe")]
 mod bpe;
+mod calls;
 mod cost;
 mod engine;
 mod error;

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use buttress_call::{
-    BoxError, Call, Classify, Ended, Failure, Kind, Outcome, Progress, Settle, Usage, Verdict,
+    BoxError, Call, Charging, Classify, Ended, Failure, Kind, Outcome, Progress, Settle, Usage, Verdict,
 };
 
 use tokio::time::Instant;
 
 use crate::{
     Estimate,
-    engine::{Charge, Ticket, Told},
+    calls::Held,
+    engine::{Charge, Need, Told},
     gate::{RateLimited, Settlement},
     shared::Limits,
 };
@@ -22,19 +23,23 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Permit {
     limits: Arc<Limits>,
-    ticket: Ticket,
-    estimate: Estimate,
+    /// Gone once it is settled.
+    held: Option<Held>,
+    /// The estimated tokens of the prompt.
+    input: u64,
+    model: Option<Arc<str>>,
     progress: Option<Progress>,
     /// This layer's own mark of the send, which says nothing of who else marks any.
     own_mark: Option<Instant>,
     /// Whether the inner service was called: before that nothing can have been sent.
     called: bool,
-    settled: bool,
 }
 
 impl Permit {
-    pub(crate) fn new(limits: Arc<Limits>, ticket: Ticket, estimate: Estimate) -> Self {
-        Permit { limits, ticket, estimate, progress: None, own_mark: None, called: false, settled: false }
+    #[inline]
+    pub(crate) fn new(limits: Arc<Limits>, held: Held, estimate: Estimate) -> Self {
+        let Estimate { input, model, .. } = estimate;
+        Permit { limits, held: Some(held), input, model, progress: None, own_mark: None, called: false }
     }
 
     pub(crate) fn limits(&self) -> &Arc<Limits> {
@@ -42,6 +47,7 @@ impl Permit {
     }
 
     /// The inner service is about to be called with this.
+    #[inline]
     pub(crate) fn calling(&mut self, call: Option<&Call>) {
         self.called = true;
         self.progress = call.and_then(Call::progress).cloned();
@@ -49,7 +55,9 @@ impl Permit {
 
     /// Like [`calling`](Permit::calling), but some time after the call was let through.
     pub(crate) fn calling_late(&mut self, call: Option<&Call>) {
-        self.limits.gate.renew(self.limits.common.now(), &mut self.ticket);
+        if let Some(held) = &self.held {
+            self.limits.gate.renew(self.limits.common.now(), held);
+        }
         self.calling(call);
         if let Some(progress) = self.progress.as_ref().filter(|progress| progress.is_waiting()) {
             // The wait is over, also where nobody further inside marks the send.
@@ -58,22 +66,32 @@ impl Permit {
         }
     }
 
-    /// The call's future has resolved.
-    pub(crate) fn resolved<Res, C: Classify<Res>>(mut self, classify: &C, result: Result<&Res, &BoxError>) {
+    /// The call's future has resolved. The permit is settled where it lies, or goes on in the completion's hook.
+    #[inline]
+    pub(crate) fn resolved<Res, C: Classify<Res>>(
+        slot: &mut Option<Permit>,
+        classify: &C,
+        result: Result<&Res, &BoxError>,
+    ) {
+        let Some(permit) = slot else { return };
         let told = Told { limits: classify.limits(result), charging: classify.charging(result) };
-        match classify.classify(result) {
-            Verdict::Ended(ended) => self.settle(&ended, &told),
+        match &classify.classify(result) {
+            Verdict::Ended(ended) => permit.settle(ended, &told),
             Verdict::Pending(completion) => {
-                self.progress = Some(completion.progress().clone());
-                let now = (!told.is_empty()).then(|| self.limits.common.now());
-                self.limits.gate.answered(now, &mut self.ticket, &told);
-                completion.on_end(move |ended| self.settle(ended, &Told::default()));
+                permit.progress = Some(completion.progress().clone());
+                if let Some(held) = &permit.held {
+                    let now = (!told.is_empty()).then(|| permit.limits.common.now());
+                    permit.limits.gate.answered(now, held, &told);
+                }
+                if let Some(mut permit) = slot.take() {
+                    completion.on_end(move |ended| permit.settle(ended, &Told::default()));
+                }
             }
         }
     }
 
     fn settle(&mut self, ended: &Ended, told: &Told) {
-        self.settled = true;
+        let Some(held) = self.held.take() else { return };
         let marked = self.progress.as_ref().and_then(Progress::sent_at);
         if marked.is_some() && marked != self.own_mark {
             self.limits.common.saw_a_tick();
@@ -85,16 +103,15 @@ impl Permit {
             }
             _ => None,
         };
-        let charge = self.charge(ended.outcome, usage.as_ref());
-        if ended.outcome.is_success() {
-            self.learn(usage.as_ref());
-        }
         // A call that costs what was held needs no clock.
         let plain = ended.outcome.is_success() && usage.is_none() && told.is_empty();
         let now = (!plain).then(|| self.limits.common.now());
-        let settlement = Settlement { charge, rate_limited, told };
-        let blocked = self.limits.gate.settle(now, &self.ticket, &settlement);
-        if let Some(blocked) = blocked {
+        let charge = |need: &Need, charging| self.charge(ended.outcome, usage.as_ref(), need, charging);
+        let settled = self.limits.gate.settle(now, held, Settlement { charge, rate_limited, told });
+        if ended.outcome.is_success() {
+            self.learn(usage.as_ref(), settled.charging);
+        }
+        if let Some(blocked) = settled.blocked {
             let hinted = rate_limited.is_some_and(|limited| limited.hint.is_some());
             let block_ms = blocked.as_millis() as u64;
             tracing::info!(
@@ -107,8 +124,9 @@ impl Permit {
     }
 
     /// What the call has cost, as far as anybody can know.
-    fn charge(&self, outcome: Outcome, usage: Option<&Usage>) -> Charge {
-        let input = usage.map_or(self.ticket.need.input, |usage| self.charged_input(usage));
+    #[inline]
+    fn charge(&self, outcome: Outcome, usage: Option<&Usage>, need: &Need, charging: Charging) -> Charge {
+        let input = usage.map_or(need.input, |usage| charged_input(usage, charging));
         let events = self.progress.as_ref().map_or(0, Progress::content_events);
         let generated = usage.map_or(events, |usage| usage.output.max(events));
         let counted = Charge::tokens(input, generated);
@@ -116,13 +134,13 @@ impl Permit {
             Outcome::Success => {
                 // Nobody counted: it has cost what was held for it.
                 let unknown = usage.is_none() && events == 0;
-                let output = if unknown { self.ticket.need.output } else { counted.output };
+                let output = if unknown { need.output } else { counted.output };
                 Charge { output, answered: true, ..counted }
             }
             Outcome::Failure(_) if generated > 0 => counted,
             Outcome::Failure(failure) => match failure.kind.settle() {
                 Settle::GiveBack if matches!(failure.kind, Kind::Connect | Kind::Rejected) => Charge::UNSENT,
-                Settle::ByProfile if self.limits.gate.charging().failed_requests_count => counted,
+                Settle::ByProfile if charging.failed_requests_count => counted,
                 Settle::KeepInput => counted,
                 _ => Charge::FREE,
             },
@@ -132,24 +150,18 @@ impl Permit {
         }
     }
 
-    /// What of the prompt counts.
-    fn charged_input(&self, usage: &Usage) -> u64 {
-        let free = self.limits.gate.charging().cached_input_free;
-        usage.input.saturating_sub(if free { usage.cached_input } else { 0 })
-    }
-
     /// Where nobody ticks the clock of an attempt, a call that was made is taken to be sent.
     fn was_sent(&self) -> bool {
         let sent = self.progress.as_ref().map(|progress| progress.sent_at().is_some());
         self.called && (sent != Some(false) || !self.limits.common.is_ticked())
     }
 
-    fn learn(&self, usage: Option<&Usage>) {
+    fn learn(&self, usage: Option<&Usage>, charging: Charging) {
         let events = self.progress.as_ref().map_or(0, Progress::content_events);
         if let Some(usage) = usage {
-            let model = self.estimate.model.as_ref();
             if usage.input > 0 {
-                self.limits.common.factors.learn(model, self.estimate.input, self.charged_input(usage));
+                let charged = charged_input(usage, charging);
+                self.limits.common.factors.learn(self.model.as_ref(), self.input, charged);
             }
             self.limits.saw_output(usage.output.max(events));
         } else if events > 0 {
@@ -160,9 +172,16 @@ impl Permit {
 
 impl Drop for Permit {
     /// Dropped with its future, or during a panic: then the call was cancelled.
+    #[inline]
     fn drop(&mut self) {
-        if !self.settled {
+        if self.held.is_some() {
             self.settle(&Ended::new(Outcome::Cancelled), &Told::default());
         }
     }
+}
+
+/// What of the prompt counts.
+fn charged_input(usage: &Usage, charging: Charging) -> u64 {
+    let free = if charging.cached_input_free { usage.cached_input } else { 0 };
+    usage.input.saturating_sub(free)
 }

@@ -21,6 +21,7 @@ const CLASSES: usize = 3;
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     classes: [BTreeMap<u64, Waiter>; CLASSES],
+    len: usize,
     next: u64,
     turns: u64,
     /// What the waiters of each class need, and how many they are.
@@ -50,16 +51,17 @@ pub(crate) struct Place {
 
 impl Queue {
     pub(crate) fn len(&self) -> usize {
-        self.classes.iter().map(BTreeMap::len).sum()
+        self.len
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.classes.iter().all(BTreeMap::is_empty)
+        self.len == 0
     }
 
     pub(crate) fn join(&mut self, priority: Priority, need: Need, since: Nanos) -> Place {
         let place = Place { class: class(priority), number: self.next };
         self.next += 1;
+        self.len += 1;
         self.classes[place.class].insert(place.number, Waiter { need, since, waker: None });
         let sum = &mut self.sums[place.class];
         sum.calls += 1;
@@ -71,6 +73,7 @@ impl Queue {
     /// Leaves the queue; with a turn taken or without.
     pub(crate) fn leave(&mut self, place: Place, served: bool) {
         if let Some(waiter) = self.classes[place.class].remove(&place.number) {
+            self.len -= 1;
             let sum = &mut self.sums[place.class];
             sum.calls -= 1;
             sum.input -= waiter.need.input;
@@ -99,7 +102,11 @@ impl Queue {
     }
 
     /// Whom to wake, once the lock is gone.
+    #[inline]
     pub(crate) fn head(&self) -> Option<Waker> {
+        if self.is_empty() {
+            return None;
+        }
         let (_, waiter) = self.classes[self.head_class()?].first_key_value()?;
         waiter.waker.clone()
     }

@@ -74,9 +74,9 @@ where
         let ask = limits.ask(&estimate, self.classify.call(&request));
         let classify = self.classify.clone();
         match limits.gate.enter(now, &ask, false) {
-            Entry::Admitted(ticket) => {
+            Entry::Admitted(held) => {
                 // From here on a panic, too, gives the holds back.
-                let mut permit = Permit::new(limits, ticket, estimate);
+                let mut permit = Permit::new(limits, held, estimate);
                 if !std::mem::take(&mut self.ready) {
                     let waiting = Waiting::admitted(self.inner.clone(), request, ask, permit);
                     return ResponseFuture::waiting(waiting, classify);

@@ -69,6 +69,7 @@ impl Shared {
         Shared { common, single, keys: Keys::new() }
     }
 
+    #[inline]
     pub(crate) fn limits(&self, key: Option<u64>, now: Nanos) -> Arc<Limits> {
         key.and_then(|key| self.keys.get_or_make(key, &self.common, now))
             .unwrap_or_else(|| self.single.clone())
@@ -142,6 +143,7 @@ impl Limits {
     }
 
     /// What a call is expected to generate, once enough were seen.
+    #[inline]
     pub(crate) fn expected_output(&self) -> Option<u64> {
         self.outputs.get()?.value(MIN_OUTPUTS)
     }

@@ -14,6 +14,7 @@ use tower_service::Service;
 
 use crate::{
     Estimate, Exceeded,
+    calls::Held,
     engine::{Nanos, nanos},
     error::LAYER,
     gate::{Ask, Entry, Turn},
@@ -102,9 +103,9 @@ impl<S, Req> Waiting<S, Req> {
                     let since = queued.since;
                     // Here the place is left, whatever came of it.
                     match turn {
-                        Ok(ticket) => {
+                        Ok(held) => {
                             let estimate = std::mem::take(&mut self.estimate);
-                            self.stage = Stage::Admitted(Permit::new(self.limits.clone(), ticket, estimate));
+                            self.stage = Stage::Admitted(Permit::new(self.limits.clone(), held, estimate));
                             self.waited(since, classify);
                         }
                         Err(exceeded) => return Poll::Ready(Err(self.refused(exceeded, classify))),
@@ -150,9 +151,9 @@ impl<S, Req> Waiting<S, Req> {
         let now = limits.common.now();
         self.ask.remaining = self.deadline.map(|at| at.saturating_duration_since(Instant::now()));
         self.stage = match limits.gate.enter(now, &self.ask, true) {
-            Entry::Admitted(ticket) => {
+            Entry::Admitted(held) => {
                 let estimate = std::mem::take(&mut self.estimate);
-                Stage::Admitted(Permit::new(limits.clone(), ticket, estimate))
+                Stage::Admitted(Permit::new(limits.clone(), held, estimate))
             }
             Entry::Queued(place) => {
                 let max_wait = nanos(limits.common.policy().max_wait);
@@ -176,13 +177,13 @@ impl<S, Req> Waiting<S, Req> {
 }
 
 impl Queued {
-    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Result<crate::engine::Ticket, Exceeded>> {
+    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Result<Held, Exceeded>> {
         loop {
             let now = self.limits.common.now();
             let until = match self.limits.gate.turn(now, self.place, cx) {
-                Turn::Admitted(ticket) => {
+                Turn::Admitted(held) => {
                     self.left = true;
-                    return Poll::Ready(Ok(ticket));
+                    return Poll::Ready(Ok(held));
                 }
                 Turn::Refused(exceeded) => {
                     self.left = true;

@@ -23,6 +23,7 @@ pub(crate) struct Block {
 }
 
 impl Block {
+    #[inline]
     pub(crate) fn holds_until(&self, now: Nanos) -> Option<Nanos> {
         self.until.filter(|until| *until > now)
     }

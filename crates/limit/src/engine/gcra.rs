@@ -28,6 +28,7 @@ struct Hand(Arc<AtomicU64>);
 impl Clock for Hand {
     type Instant = governor::nanos::Nanos;
 
+    #[inline]
     fn now(&self) -> Self::Instant {
         self.0.load(Relaxed).into()
     }

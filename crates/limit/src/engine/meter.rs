@@ -30,6 +30,8 @@ const HAIR: f64 = 1e-3;
 #[derive(Debug)]
 pub(crate) struct Meter {
     dimension: Dimension,
+    counts_input: bool,
+    counts_output: bool,
     /// Tells it from others in its place, before it and after it: a call settles only with the one that it was taken into.
     era: u32,
     per_minute: u64,
@@ -76,8 +78,20 @@ impl Meter {
         };
         let mut young = Young::default();
         young.mature(now / SECOND);
-        let rate = rate(per_minute);
-        Meter { dimension, era, per_minute, rate, capacity, store, young, later: 0, pending: 0, refunds: 0 }
+        Meter {
+            dimension,
+            counts_input: dimension.count(1, 0) > 0,
+            counts_output: dimension.count(0, 1) > 0,
+            era,
+            per_minute,
+            rate: rate(per_minute),
+            capacity,
+            store,
+            young,
+            later: 0,
+            pending: 0,
+            refunds: 0,
+        }
     }
 
     pub(crate) fn dimension(&self) -> Dimension {
@@ -133,11 +147,26 @@ impl Meter {
         }
     }
 
-    /// What keeps a call of this need out, by now.
+    /// Whether a call of this need may pass.
     #[inline]
+    pub(crate) fn has_room(&self, need: &Need) -> bool {
+        self.missing(self.wanted(need)) <= HAIR
+    }
+
+    #[inline]
+    fn wanted(&self, need: &Need) -> u64 {
+        self.count(need.input, need.output).saturating_add(self.held())
+    }
+
+    #[inline]
+    fn missing(&self, wanted: u64) -> f64 {
+        wanted as f64 - self.level()
+    }
+
+    /// What keeps a call of this need out, by now.
     pub(crate) fn hold(&self, now: Nanos, need: &Need) -> Hold {
-        let wanted = self.dimension.of(need).saturating_add(self.held());
-        let missing = wanted as f64 - self.level();
+        let wanted = self.wanted(need);
+        let missing = self.missing(wanted);
         if missing <= HAIR {
             return Hold::Free;
         }
@@ -163,10 +192,16 @@ impl Meter {
         }
     }
 
+    /// The tokens that count here: as the dimension counts them, without a jump for each.
+    #[inline]
+    fn count(&self, input: u64, output: u64) -> u64 {
+        let input = if self.counts_input { input } else { 0 };
+        input + if self.counts_output { output } else { 0 }
+    }
+
     /// The upstream charges `.0` at admission and `.1` at the end.
     fn parts(&self, need: &Need) -> (u64, u64) {
-        let input = self.dimension.count(need.input, 0);
-        let output = self.dimension.count(0, need.output);
+        let (input, output) = (self.count(need.input, 0), self.count(0, need.output));
         // A log does not refill: to hold what may come back keeps it strict, and costs nothing.
         if need.reserved() && matches!(self.store, Store::Bucket { .. }) {
             (input + output, 0)
@@ -188,6 +223,7 @@ impl Meter {
         Part { era: self.era, mark }
     }
 
+    #[inline]
     fn part(&self, ticket: &Ticket) -> Part {
         ticket.parts[self.dimension.index()]
     }
@@ -218,7 +254,7 @@ impl Meter {
     pub(crate) fn settle(&mut self, ticket: &Ticket, charge: &Charge) {
         let (first, later) = self.parts(&ticket.need);
         let (input, output) = charge.of(&ticket.need);
-        let charged = self.dimension.count(input, output);
+        let charged = self.count(input, output);
         let Part { era, mark } = self.part(ticket);
         if era != self.era {
             // It holds nothing here; what it held in a limit before this one was charged in full when that went.

@@ -18,6 +18,7 @@ pub(crate) struct Need {
 impl Need {
     pub(crate) const NONE: Need = Need { input: 0, output: 0, charged: OutputCharge::Free };
 
+    #[inline]
     pub(crate) fn new(input: u64, output: u64, charged: OutputCharge) -> Self {
         Need { input: input.min(MOST), output: output.min(MOST), charged }
     }

@@ -55,9 +55,15 @@ impl Ramp {
         }
     }
 
+    /// Whether it keeps a call out.
+    #[inline]
+    pub(crate) fn holds_back(&self) -> bool {
+        self.rise.as_ref().is_some_and(|rise| rise.free == 0 && rise.pace < 0.0)
+    }
+
     /// Until when it keeps a call out.
     pub(crate) fn until(&self, now: Nanos) -> Option<Nanos> {
-        let rise = self.rise.as_ref().filter(|rise| rise.free == 0 && rise.pace < 0.0)?;
+        let rise = self.rise.as_ref().filter(|_| self.holds_back())?;
         // share x t + slope x t^2 / 2 = what is missing.
         let share = share(rise, now, self.over);
         let slope = (1.0 - FROM) / seconds(self.over);

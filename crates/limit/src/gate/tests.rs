@@ -7,6 +7,7 @@ mod random;
 
 use super::*;
 
-fn settlement(charge: Charge) -> Settlement<'static> {
-    Settlement { charge, rate_limited: None, told: &Told { limits: None, charging: None } }
+fn settlement(charge: Charge) -> Settlement<'static, impl FnOnce(&Need, Charging) -> Charge> {
+    let told = &Told { limits: None, charging: None };
+    Settlement { charge: move |_: &Need, _| charge, rate_limited: None, told }
 }

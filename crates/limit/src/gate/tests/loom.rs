@@ -33,7 +33,7 @@ fn waker() -> (std::sync::Arc<Woken>, Waker) {
 }
 
 /// One call in flight is all that may be.
-fn gate() -> (Arc<Gate>, Ticket) {
+fn gate() -> (Arc<Gate>, Held) {
     let gate = Gate::new(&Policy { in_flight: Some(1), ramp_up: Duration::ZERO, ..Policy::default() }, 0);
     let Entry::Admitted(first) = gate.enter(0, &ask(), true) else { panic!("not admitted") };
     (Arc::new(gate), first)
@@ -44,10 +44,10 @@ fn queue(gate: &Gate) -> Place {
     place
 }
 
-fn end(gate: &Arc<Gate>, ticket: Ticket) -> thread::JoinHandle<()> {
+fn end(gate: &Arc<Gate>, held: Held) -> thread::JoinHandle<()> {
     let gate = gate.clone();
     thread::spawn(move || {
-        gate.settle(Some(0), &ticket, &settlement(Charge::FREE));
+        let _ = gate.settle(Some(0), held, settlement(Charge::FREE));
     })
 }
 

@@ -88,9 +88,10 @@ fn some_amount(random: &mut Random) -> u64 {
 }
 
 /// Every number makes sense, and the holds are those of the calls in flight.
-fn check(gate: &Gate, now: Nanos, tickets: &[Ticket], waiting: usize) {
+fn check(gate: &Gate, now: Nanos, calls: &[Held], waiting: usize) {
+    let needs: Vec<Need> = calls.iter().map(|held| lock(&gate.state).calls.get_mut(held).need).collect();
     gate.look(now, |engine, _, queued| {
-        assert_eq!(engine.in_flight(), tickets.len());
+        assert_eq!(engine.in_flight(), calls.len());
         assert_eq!(queued, waiting);
         if let Some(requests) = engine.reading(Dimension::Requests) {
             assert!(requests.level.is_finite() && requests.level <= requests.capacity as f64, "{requests:?}");
@@ -100,7 +101,7 @@ fn check(gate: &Gate, now: Nanos, tickets: &[Ticket], waiting: usize) {
             assert!(reading.level.is_finite(), "{dimension}: {reading:?}");
             assert!(reading.level <= reading.capacity as f64, "{dimension}: {reading:?}");
             // A limit that was set later than a call was let through has no part in it.
-            let most: u64 = tickets.iter().map(|ticket| dimension.of(&ticket.need)).sum();
+            let most: u64 = needs.iter().map(|need| dimension.of(need)).sum();
             assert!(reading.held <= most, "{dimension}: {reading:?}, {most} at most");
         }
     });
@@ -111,7 +112,7 @@ fn operate(seed: u64, operations: u32, window: Window) -> usize {
     let mut random = Random(seed);
     let (mut now, mut passed): (Nanos, usize) = (0, 0);
     let gate = Gate::new(&Policy { in_flight: Some(8), window, ..Policy::per_minute(600, 20_000) }, 0);
-    let mut tickets: Vec<Ticket> = Vec::new();
+    let mut calls: Vec<Held> = Vec::new();
     let mut places: Vec<Place> = Vec::new();
     let cx = Context::from_waker(Waker::noop());
     for _ in 0..operations {
@@ -129,9 +130,9 @@ fn operate(seed: u64, operations: u32, window: Window) -> usize {
                     remaining: random.some(90).map(Duration::from_secs),
                 };
                 match gate.enter(now, &ask, true) {
-                    Entry::Admitted(ticket) => {
+                    Entry::Admitted(held) => {
                         passed += 1;
-                        tickets.push(ticket);
+                        calls.push(held);
                     }
                     Entry::Queued(place) => places.push(place),
                     Entry::Refused(_) => {}
@@ -140,9 +141,9 @@ fn operate(seed: u64, operations: u32, window: Window) -> usize {
             }
             // Everybody looks, in any order: only the head can pass.
             40..60 => places.retain(|place| match gate.turn(now, *place, &cx) {
-                Turn::Admitted(ticket) => {
+                Turn::Admitted(held) => {
                     passed += 1;
-                    tickets.push(ticket);
+                    calls.push(held);
                     false
                 }
                 Turn::Refused(_) => false,
@@ -156,16 +157,16 @@ fn operate(seed: u64, operations: u32, window: Window) -> usize {
                     let _ = gate.give_up(now, place);
                 }
             }
-            65..75 if !tickets.is_empty() => {
-                let at = random.below(tickets.len() as u64) as usize;
+            65..75 if !calls.is_empty() => {
+                let at = random.below(calls.len() as u64) as usize;
                 if random.one_in(3) {
-                    gate.renew(now, &mut tickets[at]);
+                    gate.renew(now, &calls[at]);
                 } else {
-                    gate.answered(Some(now), &mut tickets[at], &some_told(&mut random));
+                    gate.answered(Some(now), &calls[at], &some_told(&mut random));
                 }
             }
-            75..99 if !tickets.is_empty() => {
-                let ticket = tickets.swap_remove(random.below(tickets.len() as u64) as usize);
+            75..99 if !calls.is_empty() => {
+                let held = calls.swap_remove(random.below(calls.len() as u64) as usize);
                 let charge = match random.below(4) {
                     0 => Charge::UNSENT,
                     1 => Charge::FREE,
@@ -180,7 +181,9 @@ fn operate(seed: u64, operations: u32, window: Window) -> usize {
                 let told = some_told(&mut random);
                 let rate_limited = refused.then_some(RateLimited { hint });
                 let timed = refused || !random.one_in(3);
-                gate.settle(timed.then_some(now), &ticket, &Settlement { charge, rate_limited, told: &told });
+                let charge = |_: &Need, _| charge;
+                let settlement = Settlement { charge, rate_limited, told: &told };
+                let _ = gate.settle(timed.then_some(now), held, settlement);
             }
             99 if random.one_in(20) => {
                 let window = if random.one_in(10) { Window::Sliding } else { window };
@@ -190,10 +193,10 @@ fn operate(seed: u64, operations: u32, window: Window) -> usize {
             99 if random.one_in(5) => now += 1_000_000 * SECOND,
             _ => {}
         }
-        check(&gate, now, &tickets, places.len());
+        check(&gate, now, &calls, places.len());
     }
-    for ticket in tickets.drain(..) {
-        gate.settle(Some(now), &ticket, &settlement(Charge::UNSENT));
+    for held in calls.drain(..) {
+        let _ = gate.settle(Some(now), held, settlement(Charge::UNSENT));
     }
     for place in places.drain(..) {
         gate.leave(place);
