@@ -146,7 +146,10 @@ impl<B> Carries<http::Request<B>> for Http {
 
 impl<Res> Classify<Res> for ByError {
     fn classify<'a>(&self, result: Result<&'a Res, &BoxError>) -> Verdict<'a> {
-        Verdict::Ended(result.map_or_else(ended_by, |_| Outcome::Success.into()))
+        match result {
+            Ok(_) => Verdict::Ended(Outcome::Success.into()),
+            Err(error) => Verdict::Ended(ended_by(error)),
+        }
     }
 }
 
