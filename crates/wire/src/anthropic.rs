@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     Answer, ApiError, Dialect, Event, EventReader, Frame,
-    json::{field, filled, leading_type, object, text, type_of_head},
+    json::{field, filled, leading_type, object, text},
     usage,
 };
 
@@ -52,10 +52,6 @@ impl EventReader for Reader {
         let event = self.parse(name, data);
         self.content |= event.content;
         event
-    }
-
-    fn read_head(&self, Frame { data, .. }: Frame<'_>) -> Event {
-        Event { content: type_of_head(data) == Some(CONTENT), ..Event::default() }
     }
 }
 

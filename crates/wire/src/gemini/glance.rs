@@ -30,11 +30,6 @@ pub(super) fn ordinary(data: &[u8]) -> Option<Event> {
     ordinary.then(|| Event { usage, ..Event::content() })
 }
 
-/// Whether a chunk of which the end is missing has a candidate with parts.
-pub(super) fn begins_parts(data: &[u8]) -> bool {
-    begins(data) && PARTS.find(data).is_some_and(|parts| parts.starts_with(b"["))
-}
-
 /// Whether the first thing in the object are its candidates.
 fn begins(data: &[u8]) -> bool {
     let tokens: [&[u8]; 5] = [b"{", b"\"candidates\"", b":", b"[", b"{"];

@@ -8,7 +8,6 @@ keys! {
     USAGE "usage"
     ERROR "error"
     INDEX "index"
-    DELTA "delta"
 }
 
 /// Whether a chunk says nothing but the content of choice 0, for certain.
@@ -24,13 +23,6 @@ pub(super) fn is_ordinary(data: &[u8]) -> bool {
         && ERROR.is_null(data)
         && USAGE.is_null(data)
         && INDEX.count(data, |value| value.starts_with(b"0")).is_some()
-}
-
-/// Whether a chunk of which the end is missing has a choice with a delta.
-pub(super) fn begins_delta(data: &[u8]) -> bool {
-    data.starts_with(b"{")
-        && has_choice(data)
-        && DELTA.find(data).is_some_and(|delta| delta.starts_with(b"{"))
 }
 
 fn has_choice(data: &[u8]) -> bool {
