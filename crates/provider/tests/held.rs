@@ -218,6 +218,19 @@ async fn a_first_content_as_long_as_an_event_may_be_is_let_through() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_image_longer_than_an_event_may_be_is_content_and_passes_whole() {
+    let head = "data: {\"choices\":[{\"index\":0,\"delta\":{\"images\":[{\"image_url\":{\"url\":\"data:image/png;base64,";
+    let image = format!("{head}{}\"}}}}]}}}}]}}\n\n", "A".repeat(2 << 20));
+    for usage in [true, false] {
+        let pieces = image.as_bytes().chunks(16_000).map(|piece| data(piece.to_vec()));
+        let steps = [data(ROLE)].into_iter().chain(pieces).chain([data(FINISH), data(DONE)]);
+        let client = Client::new(Answer::steps(steps));
+        let taken = take(client.call(openai(), ask(true, usage)).await.unwrap()).await;
+        assert_eq!(taken.success(), [ROLE, &image, FINISH, DONE].concat());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_prelude_without_end_is_broken_when_it_is_a_megabyte() {
     for usage in [true, false] {
         for piece in [ROLE, COMMENT, "\n\n\n\n\n\n\n\n"] {

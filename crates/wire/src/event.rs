@@ -32,7 +32,7 @@ pub struct Event {
     pub end: bool,
     /// It is not what the dialect allows.
     pub malformed: bool,
-    /// It is longer than the limit, and was not read.
+    /// It is longer than the limit, and was not read: what else is said of it, its first bytes have told.
     pub too_long: bool,
 }
 

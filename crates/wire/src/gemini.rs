@@ -90,6 +90,11 @@ impl EventReader for Reader {
         event
     }
 
+    /// Images and audio may be longer than any limit.
+    fn read_head(&self, Frame { data, .. }: Frame<'_>) -> Event {
+        Event { content: glance::begins_media(data), ..Event::default() }
+    }
+
     /// There is no end marker: the last chunk has a finish reason, and then the body ends. An error may still follow.
     fn finished(&self) -> bool {
         self.choices.finished()

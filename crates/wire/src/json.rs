@@ -55,13 +55,18 @@ pub(crate) fn text(raw: Option<&RawValue>) -> Option<Cow<'_, str>> {
 ///
 /// For a glance: the rest of the object is not looked at.
 pub(crate) fn leading_type(json: &[u8]) -> Option<&[u8]> {
+    type_of_head(json).filter(|_| json.ends_with(b"}"))
+}
+
+/// The same for an object of which the end may be missing.
+pub(crate) fn type_of_head(json: &[u8]) -> Option<&[u8]> {
     fn past<'a>(json: &'a [u8], token: &[u8]) -> Option<&'a [u8]> {
         json.trim_ascii_start().strip_prefix(token)
     }
     let rest = past(past(past(json, b"{")?, b"\"type\"")?, b":")?;
     let name = past(rest, b"\"")?;
     let end = memchr::memchr2(b'"', b'\\', name)?;
-    (name[end] == b'"' && json.ends_with(b"}")).then_some(&name[..end])
+    (name[end] == b'"').then_some(&name[..end])
 }
 
 /// A count. Negative numbers, and those too large for JSON to carry exactly, say nothing.

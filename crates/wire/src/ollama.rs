@@ -45,6 +45,7 @@ keys! {
     ERROR "error"
     INPUT "prompt_eval_count"
     OUTPUT "eval_count"
+    DONE "done"
 }
 
 /// Whether a line says nothing but content, for certain: the last thing it says is that more will come, and it holds
@@ -75,6 +76,12 @@ impl EventReader for Reader {
         };
         self.content |= event.content;
         event
+    }
+
+    /// The last line of `generate` repeats the context, a number for each token.
+    fn read_head(&self, Frame { data, .. }: Frame<'_>) -> Event {
+        let done = data.starts_with(b"{") && DONE.find(data).is_some_and(|done| done.starts_with(b"true"));
+        Event { finished: done, end: done, ..Event::default() }
     }
 }
 

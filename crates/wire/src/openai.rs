@@ -68,6 +68,8 @@ struct Delta<'a> {
     tool_calls: Option<&'a RawValue>,
     function_call: Option<&'a RawValue>,
     audio: Option<&'a RawValue>,
+    /// OpenRouter.
+    images: Option<&'a RawValue>,
 }
 
 #[derive(Default, Deserialize)]
@@ -143,6 +145,7 @@ fn has_content(delta: &Delta<'_>) -> bool {
         || filled(delta.refusal)
         || filled(delta.reasoning_content)
         || filled(delta.reasoning)
+        || filled(delta.images)
         || called(delta.function_call)
         || field(delta.audio).is_some_and(|audio: Audio<'_>| filled(audio.data) || filled(audio.transcript));
     each(delta.tool_calls, |call| {
@@ -189,6 +192,11 @@ impl EventReader for Reader {
         let event = self.parse(data, named_error);
         self.content |= event.content;
         event
+    }
+
+    /// Audio and images may be longer than any limit.
+    fn read_head(&self, Frame { data, .. }: Frame<'_>) -> Event {
+        Event { content: glance::begins_media(data), ..Event::default() }
     }
 
     /// Whether every choice seen has a finish reason: the end of a stream whose server leaves `[DONE]` out.

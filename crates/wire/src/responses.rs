@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use crate::{
     Answer, ApiError, Dialect, Event, EventReader, Frame,
     details::Details,
-    json::{field, filled, leading_type, object, text},
+    json::{field, filled, leading_type, object, text, type_of_head},
     usage,
 };
 
@@ -61,10 +61,12 @@ impl EventReader for Reader {
         event
     }
 
-    /// The last event repeats the whole answer, which may be longer than any limit. Its name says enough.
-    fn read_head(&self, Frame { name, .. }: Frame<'_>) -> Event {
-        let over = matches!(name, Some(COMPLETED | INCOMPLETE));
-        Event { finished: over, end: over, ..Event::default() }
+    /// The last event repeats the whole answer, which may be longer than any limit, as audio and images may. Their names say enough.
+    fn read_head(&self, Frame { name, data }: Frame<'_>) -> Event {
+        let kind = name.or_else(|| type_of_head(data)).unwrap_or_default();
+        let over = matches!(kind, COMPLETED | INCOMPLETE);
+        let content = kind.ends_with(b".audio.delta") || kind.ends_with(b".partial_image");
+        Event { content, finished: over, end: over, ..Event::default() }
     }
 }
 

@@ -5,6 +5,7 @@ use crate::{Event, glance::keys};
 
 keys! {
     PARTS "parts"
+    MEDIA "inlineData"
     FINISH "finishReason"
     ERROR "error"
     FEEDBACK "promptFeedback"
@@ -28,6 +29,11 @@ pub(super) fn ordinary(data: &[u8]) -> Option<Event> {
         && [&FINISH, &ERROR, &FEEDBACK].into_iter().all(|key| key.is_absent(rest))
         && INDEX.count(rest, |value| value.starts_with(b"0")).is_some();
     ordinary.then(|| Event { usage, ..Event::content() })
+}
+
+/// Whether a chunk of which the end is missing has a candidate with an image or audio.
+pub(super) fn begins_media(data: &[u8]) -> bool {
+    begins(data) && MEDIA.find(data).is_some_and(|media| media.starts_with(b"{"))
 }
 
 /// Whether the first thing in the object are its candidates.

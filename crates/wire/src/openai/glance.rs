@@ -8,6 +8,8 @@ keys! {
     USAGE "usage"
     ERROR "error"
     INDEX "index"
+    AUDIO "audio"
+    IMAGES "images"
 }
 
 /// Whether a chunk says nothing but the content of choice 0, for certain.
@@ -23,6 +25,14 @@ pub(super) fn is_ordinary(data: &[u8]) -> bool {
         && ERROR.is_null(data)
         && USAGE.is_null(data)
         && INDEX.count(data, |value| value.starts_with(b"0")).is_some()
+}
+
+/// Whether a chunk of which the end is missing has a choice with audio or images.
+pub(super) fn begins_media(data: &[u8]) -> bool {
+    data.starts_with(b"{")
+        && has_choice(data)
+        && (AUDIO.find(data).is_some_and(|audio| audio.starts_with(b"{"))
+            || IMAGES.find(data).is_some_and(|images| images.starts_with(b"[{")))
 }
 
 fn has_choice(data: &[u8]) -> bool {

@@ -185,3 +185,64 @@ fn a_stream_may_be_whole_before_its_end_and_is_not_any_more_after_an_error() {
     decoder.next(&mut &b"{\"error\":{\"code\":503}}\n\n"[..]).unwrap();
     assert!(!decoder.complete() && !decoder.close().complete);
 }
+
+#[test]
+fn images_audio_and_a_last_event_that_repeats_the_answer_are_told_by_their_first_bytes() {
+    let long = "A".repeat(3000);
+    for (dialect, beginning, expected) in [
+        (
+            Dialect::OpenAi,
+            r#"data: {"choices":[{"index":0,"delta":{"images":[{"image_url":{"url":"data:image/png;base64,"#,
+            "content+too_long",
+        ),
+        (Dialect::OpenAi, r#"data: {"prompt_filter_results":[{""#, "too_long"),
+        (
+            Dialect::OpenAi,
+            r#"data: {"choices":[{"index":0,"delta":{"audio":{"id":"a","data":""#,
+            "content+too_long",
+        ),
+        // Padding, and text that no model writes at once, are no content.
+        (
+            Dialect::OpenAi,
+            r#"data: {"choices":[{"index":0,"delta":{"content":""}}],"obfuscation":""#,
+            "too_long",
+        ),
+        (Dialect::OpenAi, r#"data: {"choices":[{"index":0,"delta":{"content":"\"images\":[{"#, "too_long"),
+        (Dialect::Anthropic, r#"data: {"type":"content_block_delta","delta":{"text":""#, "too_long"),
+        (
+            Dialect::Responses,
+            "event: response.image_generation_call.partial_image\ndata: {\"partial_image_b64\":\"",
+            "content+too_long",
+        ),
+        (
+            Dialect::Responses,
+            r#"data: {"type":"response.completed","response":{"id":""#,
+            "finished+too_long+end",
+        ),
+        (
+            Dialect::Gemini,
+            r#"data: {"candidates":[{"content":{"parts":[{"inlineData":{"mimeType":"image/png","data":""#,
+            "content+too_long",
+        ),
+        (
+            Dialect::Gemini,
+            r#"[{"candidates":[{"content":{"parts":[{"inlineData":{"data":""#,
+            "content+too_long",
+        ),
+        (Dialect::Gemini, r#"data: {"candidates":[{"content":{"parts":[{"text":""#, "too_long"),
+        (Dialect::Gemini, r#"data: {"error":{"message":""#, "too_long"),
+        (
+            Dialect::Ollama,
+            r#"{"model":"m","response":"","done":true,"context":[1,2,3],"x":""#,
+            "finished+too_long+end",
+        ),
+        (Dialect::Ollama, r#"{"model":"m","response":""#, "too_long"),
+    ] {
+        for cut in [1, beginning.len(), beginning.len() + 900] {
+            let stream = format!("{beginning}{long}");
+            let (first, second) = stream.as_bytes().split_at(cut);
+            let (events, _) = decode(Decoder::new(dialect).max_event(2000), [first, second]);
+            assert_eq!(events.iter().map(describe).collect::<Vec<_>>(), [expected], "{beginning}");
+        }
+    }
+}
