@@ -77,9 +77,9 @@ fn run(name: &str, matches: &ArgMatches) -> Result<(), BoxError> {
         .ok_or_else(|| format!("no experiment is called {name:?}"))?;
     let common = Common::from_arg_matches(matches)?;
     let seeds = seed::all(&common.seeds, &entry.seeds);
-    let mut report = Report::default();
+    let mut report = Report::new(common.json);
     (entry.run)(matches, &seeds, &mut report)?;
-    report.print(common.json)
+    report.finish()
 }
 
 #[cfg(test)]

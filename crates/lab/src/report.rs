@@ -1,4 +1,4 @@
-//! What a run prints: its rows, one JSON object a line or as a table.
+//! What a run prints: its rows, one JSON object a line as they come, or as a table at the end.
 
 use std::{
     fmt,
@@ -15,12 +15,18 @@ use serde_json::Value;
 /// Collects an experiment's rows. Notes are for people: they are left out of the JSON.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
+    /// Rows are printed as JSON when they come: a run that is cut short has shown what it had.
+    json: bool,
     heading: Vec<String>,
     lines: Vec<String>,
     notes: Vec<String>,
 }
 
 impl Report {
+    pub(crate) fn new(json: bool) -> Self {
+        Report { json, ..Report::default() }
+    }
+
     /// A line above the table; printed to stderr too, so that a run with `--json` shows it.
     pub(crate) fn heading(&mut self, line: String) {
         eprintln!("{line}");
@@ -29,7 +35,11 @@ impl Report {
 
     /// A row; its fields are printed in the order in which the struct lists them.
     pub(crate) fn row(&mut self, row: &impl Serialize) -> Result<(), BoxError> {
-        self.lines.push(serde_json::to_string(row)?);
+        let line = serde_json::to_string(row)?;
+        if self.json {
+            print(&format!("{line}\n"))?;
+        }
+        self.lines.push(line);
         Ok(())
     }
 
@@ -38,17 +48,9 @@ impl Report {
         self.notes.push(line);
     }
 
-    /// Prints it all to stdout. A reader that closes the pipe early has seen enough.
-    pub(crate) fn print(&self, json: bool) -> Result<(), BoxError> {
-        let text = if json { self.json() } else { self.table()? };
-        match io::stdout().write_all(text.as_bytes()) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-            _ => Ok(()),
-        }
-    }
-
-    fn json(&self) -> String {
-        closed(&self.lines)
+    /// Prints what was not printed yet.
+    pub(crate) fn finish(&self) -> Result<(), BoxError> {
+        if self.json { Ok(()) } else { print(&self.table()?) }
     }
 
     fn table(&self) -> Result<String, BoxError> {
@@ -69,13 +71,17 @@ impl Report {
         });
         let lines: Vec<String> =
             self.heading.iter().cloned().chain(rows).chain(self.notes.iter().cloned()).collect();
-        Ok(closed(&lines))
+        Ok(lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect())
     }
 }
 
-/// Every line with its end.
-fn closed(lines: &[String]) -> String {
-    lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect()
+/// A reader that closes the pipe early has seen enough.
+fn print(text: &str) -> Result<(), BoxError> {
+    let mut stdout = io::stdout();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
 }
 
 fn cell(value: &Value) -> String {
@@ -151,7 +157,7 @@ mod tests {
 
     #[test]
     fn json_keeps_the_order_of_the_fields_and_leaves_notes_out() {
-        assert_eq!(report().json(), "{\"zebra\":\"a\",\"ant\":0.5}\n{\"zebra\":\"long\",\"ant\":null}\n");
+        assert_eq!(report().lines, [r#"{"zebra":"a","ant":0.5}"#, r#"{"zebra":"long","ant":null}"#]);
     }
 
     #[test]

@@ -101,6 +101,20 @@ struct Measured<'a> {
     cost: Sample,
 }
 
+impl Measured<'_> {
+    fn row(&self) -> Row {
+        let Measured { subject: Subject { case, system, .. }, threads, cost, .. } = self;
+        Row {
+            experiment: Overhead::NAME,
+            case: case.clone(),
+            system,
+            threads: *threads,
+            ns: round(cost.ns, 1),
+            allocs: round(cost.allocs, 2),
+        }
+    }
+}
+
 impl Experiment for Overhead {
     const NAME: &'static str = "overhead";
     const ABOUT: &'static str =
@@ -124,13 +138,11 @@ impl Experiment for Overhead {
             eprintln!("{} systems, {} rounds, threads: {threads}", subjects.len(), options.rounds);
             let rounds = Rounds { repeats: options.rounds, calls: options.calls, threads };
             for case in subjects.chunk_by(|one, other| one.base() == other.base()) {
-                all.extend(measured(case, &rounds));
+                for measured in measured(case, &rounds) {
+                    report.row(&measured.row())?;
+                    all.push(measured);
+                }
             }
-        }
-        for Measured { subject, threads, cost, .. } in &all {
-            let (ns, allocs) = (round(cost.ns, 1), round(cost.allocs, 2));
-            let (case, system, threads) = (subject.case.clone(), subject.system, *threads);
-            report.row(&Row { experiment: Self::NAME, case, system, threads, ns, allocs })?;
         }
         ratios(&all, report);
         futures(&subjects, report);
