@@ -76,21 +76,29 @@ impl Circuit {
         Circuit { word: AtomicU64::new(word.0), recovery: Mutex::new(Recovery::default()) }
     }
 
+    #[inline]
     pub(crate) fn word(&self) -> Word {
         Word(self.word.load(Acquire))
     }
 
     /// The state that would refuse a call now, or `None`. The clock is only asked when the circuit is not closed.
+    #[inline]
     pub(crate) fn refusal(&self, now: impl FnOnce() -> u64) -> Option<Word> {
         let word = self.word();
         (word.mode() != Mode::Closed && now() < word.payload()).then_some(word)
     }
 
+    /// Lets a call through if the circuit is closed: then there is nothing to ask, and nothing to write.
+    #[inline]
+    pub(crate) fn closed(&self) -> Option<Ticket> {
+        closed(self.word())
+    }
+
     /// Lets a call through or refuses it.
     pub(crate) fn admit(&self, now: impl FnOnce() -> u64, probing: impl FnOnce() -> Probing) -> Admission {
         let word = self.word();
-        if word.mode() == Mode::Closed {
-            return Admission::Admitted(ticket(word), None);
+        if let Some(ticket) = closed(word) {
+            return Admission::Admitted(ticket, None);
         }
         let now = now();
         if now < word.payload() {
@@ -127,11 +135,17 @@ impl Circuit {
         }
     }
 
+    /// Whether the circuit is as it was when it let this call through, with no failure to forget: then a success has
+    /// nothing to write.
+    #[inline]
+    pub(crate) fn is_unharmed(&self, ticket: Ticket) -> bool {
+        self.word() == Word::new(Mode::Closed, ticket.generation, 0)
+    }
+
     /// The call was good. So many probes in all close a half-open circuit.
     pub(crate) fn success(&self, ticket: Ticket, slots: u32) -> Effect {
         let mut word = self.word();
         while word.is(Mode::Closed, ticket.generation) {
-            // The happy path: nothing to forget, nothing to write.
             if word.payload() == 0 {
                 return Effect::Counted;
             }
@@ -284,6 +298,12 @@ impl Circuit {
     }
 }
 
+#[inline]
+fn closed(word: Word) -> Option<Ticket> {
+    (word.mode() == Mode::Closed).then(|| ticket(word))
+}
+
+#[inline]
 fn ticket(word: Word) -> Ticket {
     Ticket { generation: word.generation(), lease: None }
 }

@@ -60,8 +60,7 @@ where
         match self.project().state.project() {
             StateProj::Admitted { inner, permit, classify } => {
                 let mut result = ready!(inner.poll(cx)).map_err(Into::into);
-                if let Some(permit) = permit.take()
-                    && let Some(until) = permit.resolved(classify.classify(result.as_ref()))
+                if let Some(until) = Permit::resolved(permit, &classify.classify(result.as_ref()))
                     && let Err(error) = &mut result
                     && let Some(error) = error.downcast_mut::<Error>()
                 {

@@ -1,12 +1,14 @@
 //! The slots of half-open.
 
+use std::num::NonZeroU32;
+
 /// The probes on their way, each with the time at which it loses its slot.
 ///
 /// A slot is leased, not owned: a probe that hangs for ever would otherwise keep the circuit half-open for ever.
 #[derive(Debug, Default)]
 pub(crate) struct Leases {
     taken: Vec<Lease>,
-    last: u32,
+    last: Option<LeaseId>,
 }
 
 #[derive(Debug)]
@@ -15,9 +17,9 @@ struct Lease {
     until: u64,
 }
 
-/// Tells one lease from a later one of the same slot.
+/// Tells one lease from a later one of the same slot. Never zero, so that a ticket without one is as small as one with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct LeaseId(u32);
+pub(crate) struct LeaseId(NonZeroU32);
 
 impl Leases {
     pub(crate) fn clear(&mut self) {
@@ -34,8 +36,8 @@ impl Leases {
         if self.taken.len() >= slots as usize {
             return None;
         }
-        self.last = self.last.wrapping_add(1);
-        let id = LeaseId(self.last);
+        let next = self.last.and_then(|LeaseId(last)| last.checked_add(1));
+        let id = *self.last.insert(LeaseId(next.unwrap_or(NonZeroU32::MIN)));
         self.taken.push(Lease { id, until });
         Some(id)
     }

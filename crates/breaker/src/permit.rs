@@ -26,12 +26,14 @@ pub(crate) struct Permit {
 }
 
 impl Permit {
+    #[inline]
     pub(crate) fn new(shared: Arc<Shared>, ticket: Ticket) -> Self {
         let called = shared.times().then(Instant::now);
         Permit { shared, ticket, deadline: None, progress: None, called, settled: false }
     }
 
     /// Notes what the request carries.
+    #[inline]
     pub(crate) fn read(&mut self, call: Option<&Call>) {
         let Some(call) = call else { return };
         self.deadline = call.deadline();
@@ -43,16 +45,22 @@ impl Permit {
     }
 
     /// The call's future has resolved. Says until when the circuit refuses calls, if this was a failure that leaves it so.
-    pub(crate) fn resolved(mut self, verdict: Verdict<'_>) -> Option<Instant> {
+    ///
+    /// It is settled where it lies, or goes on in the completion's hook.
+    #[inline]
+    pub(crate) fn resolved(slot: &mut Option<Permit>, verdict: &Verdict<'_>) -> Option<Instant> {
+        let permit = slot.as_mut().filter(|permit| !permit.settled)?;
         match verdict {
             Verdict::Ended(ended) => {
-                self.settle(ended.outcome);
-                ended.outcome.failure().and_then(|_| self.shared.refuses_until())
+                permit.settle(ended.outcome);
+                ended.outcome.failure().and_then(|_| permit.shared.refuses_until())
             }
             Verdict::Pending(completion) => {
-                self.progress = Some(completion.progress().clone());
-                self.answering();
-                completion.on_end(move |ended| self.ended(ended));
+                permit.progress = Some(completion.progress().clone());
+                permit.answering();
+                if let Some(permit) = slot.take() {
+                    completion.on_end(move |ended| permit.ended(ended));
+                }
                 None
             }
         }

@@ -63,6 +63,7 @@ impl Settings {
         self.bucket_ms.load(Relaxed)
     }
 
+    #[inline]
     pub(crate) fn times(&self) -> bool {
         self.times.load(Relaxed)
     }

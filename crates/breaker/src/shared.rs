@@ -30,11 +30,16 @@ use crate::{
 /// The present, looked up at most once per end of a call, and only if something depends on it: a clock costs more than
 /// all the rest.
 #[derive(Debug, Default)]
-pub(crate) struct Now(Option<Instant>);
+pub(crate) struct Now {
+    at: Option<Instant>,
+    /// Where both windows count this call.
+    tick: Option<u64>,
+}
 
 impl Now {
+    #[inline]
     pub(crate) fn get(&mut self) -> Instant {
-        *self.0.get_or_insert_with(Instant::now)
+        *self.at.get_or_insert_with(Instant::now)
     }
 }
 
@@ -83,6 +88,7 @@ impl Shared {
     }
 
     /// Whether a call would be refused now.
+    #[inline]
     pub(crate) fn refuses(&self) -> bool {
         self.circuit.refusal(|| self.now_ms()).is_some()
     }
@@ -92,7 +98,16 @@ impl Shared {
         self.circuit.refusal(|| self.now_ms()).map(|word| self.instant(word.payload()))
     }
 
+    #[inline]
     pub(crate) fn admit(&self) -> Result<Ticket, Open> {
+        match self.circuit.closed() {
+            Some(ticket) => Ok(ticket),
+            None => self.admit_unless_open(),
+        }
+    }
+
+    #[cold]
+    fn admit_unless_open(&self) -> Result<Ticket, Open> {
         let probing = || {
             let policy = self.policy();
             Probing { slots: policy.probes, lease_ms: millis(policy.probe_lease) }
@@ -126,6 +141,7 @@ impl Shared {
     }
 
     /// Whether times to first content are looked at.
+    #[inline]
     pub(crate) fn times(&self) -> bool {
         self.settings.times()
     }
@@ -160,9 +176,13 @@ impl Shared {
         }
     }
 
+    #[inline]
     fn tick(&self, generation: u32, now: &mut Now) -> u64 {
-        let now = now.get().saturating_duration_since(self.base);
-        tick(now.as_millis() as u64, self.settings.bucket_ms(), generation)
+        if let Some(tick) = now.tick {
+            return tick;
+        }
+        let ms = now.get().saturating_duration_since(self.base).as_millis() as u64;
+        *now.tick.insert(tick(ms, self.settings.bucket_ms(), generation))
     }
 
     /// Rounded down, so that a time has come only when all of it is over.

@@ -45,6 +45,7 @@ impl Word {
         Word::new(mode, self.generation().wrapping_add(1), payload)
     }
 
+    #[inline]
     pub(crate) const fn mode(self) -> Mode {
         match self.0 >> (PAYLOAD_BITS + GENERATION_BITS) {
             0 => Mode::Closed,
@@ -54,10 +55,12 @@ impl Word {
         }
     }
 
+    #[inline]
     pub(crate) const fn generation(self) -> u32 {
         ((self.0 >> PAYLOAD_BITS) & GENERATION_MASK) as u32
     }
 
+    #[inline]
     pub(crate) const fn payload(self) -> u64 {
         self.0 & PAYLOAD_MASK
     }

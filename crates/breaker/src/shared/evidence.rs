@@ -15,13 +15,21 @@ use crate::{
 
 impl Shared {
     pub(crate) fn success(&self, ticket: Ticket, now: &mut Now) {
+        if self.circuit.is_unharmed(ticket) {
+            return self.good(ticket, now);
+        }
         let slots = if ticket.lease.is_some() { self.policy().probes } else { 0 };
         match self.circuit.success(ticket, slots) {
-            Effect::Counted if ticket.lease.is_none() && self.failures.is_on() => {
-                self.failures.good(self.tick(ticket.generation, now));
-            }
+            Effect::Counted if ticket.lease.is_none() => self.good(ticket, now),
             Effect::Changed(change) => self.publish(change, Reason::ProbesSucceeded),
             Effect::Counted | Effect::Stale => {}
+        }
+    }
+
+    #[inline]
+    fn good(&self, ticket: Ticket, now: &mut Now) {
+        if self.failures.is_on() {
+            self.failures.good(self.tick(ticket.generation, now));
         }
     }
 
