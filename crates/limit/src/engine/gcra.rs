@@ -1,43 +1,53 @@
 //! Governor's limiter, and what it cannot do by itself: take a request back, and be told of requests of others.
 
-use std::{
-    fmt,
-    num::NonZeroU32,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+use std::{cell::Cell, fmt, num::NonZeroU32, time::Duration};
 
 use governor::{
     Quota, RateLimiter,
     clock::Clock,
     middleware::NoOpMiddleware,
-    state::{InMemoryState, NotKeyed},
+    nanos::Nanos as Time,
+    state::{NotKeyed, StateStore},
 };
 
 use super::{Nanos, SECOND};
 
-type Limiter = RateLimiter<NotKeyed, InMemoryState, Hand, NoOpMiddleware<governor::nanos::Nanos>>;
+type Limiter = RateLimiter<NotKeyed, Arrival, Hand, NoOpMiddleware<Time>>;
 
 /// A clock that shows what the engine sets it to: governor then runs on tokio's time, paused or not.
-#[derive(Clone, Debug)]
-struct Hand(Arc<AtomicU64>);
+#[derive(Debug)]
+struct Hand(Cell<Nanos>);
 
 impl Clock for Hand {
-    type Instant = governor::nanos::Nanos;
+    type Instant = Time;
 
     #[inline]
-    fn now(&self) -> Self::Instant {
-        self.0.load(Relaxed).into()
+    fn now(&self) -> Time {
+        self.0.get().into()
+    }
+}
+
+/// Governor's state, the next call's theoretical arrival. Its own is an atomic, which the gate's lock makes superfluous.
+#[derive(Debug, Default)]
+struct Arrival(Cell<Option<Time>>);
+
+impl StateStore for Arrival {
+    type Key = NotKeyed;
+
+    #[inline]
+    fn measure_and_replace<T, F, E>(&self, _: &NotKeyed, decide: F) -> Result<T, E>
+    where
+        F: Fn(Option<Time>) -> Result<(T, Time), E>,
+    {
+        let (outcome, next) = decide(self.0.get())?;
+        self.0.set(Some(next));
+        Ok(outcome)
     }
 }
 
 /// A bucket of requests. It starts full.
 pub(crate) struct Gcra {
     limiter: Limiter,
-    clock: Hand,
     per_minute: u64,
     burst: NonZeroU32,
     /// Between two requests.
@@ -54,12 +64,11 @@ impl Gcra {
         let interval = (60 * SECOND).div_ceil(per_minute.max(1));
         let requests = per_minute as f64 * burst.as_secs_f64() / 60.0;
         let burst = NonZeroU32::new(requests as u32).unwrap_or(NonZeroU32::MIN);
-        let clock = Hand(Arc::new(AtomicU64::new(now)));
         let quota = Quota::with_period(Duration::from_nanos(interval))
             .expect("an interval of at least a nanosecond is a valid period")
             .allow_burst(burst);
-        let limiter = RateLimiter::direct_with_clock(quota, clock.clone());
-        Gcra { limiter, clock, per_minute, burst, interval, credits: 0, full_at: now }
+        let limiter = RateLimiter::new(quota, Arrival::default(), Hand(Cell::new(now)));
+        Gcra { limiter, per_minute, burst, interval, credits: 0, full_at: now }
     }
 
     #[inline]
@@ -69,13 +78,13 @@ impl Gcra {
             self.credits -= 1;
             return Ok(());
         }
-        self.clock.0.store(now, Relaxed);
+        self.limiter.clock().0.set(now);
         match self.limiter.check() {
             Ok(()) => {
                 self.counted(now, 1);
                 Ok(())
             }
-            Err(until) => Err(now + until.wait_time_from(self.clock.now()).as_nanos() as u64),
+            Err(until) => Err(now + until.wait_time_from(now.into()).as_nanos() as u64),
         }
     }
 
@@ -91,7 +100,7 @@ impl Gcra {
         self.credits -= credits as u32;
         let cells = (requests - credits).min(self.counted_remaining(now));
         let Some(cells) = u32::try_from(cells).ok().and_then(NonZeroU32::new) else { return };
-        self.clock.0.store(now, Relaxed);
+        self.limiter.clock().0.set(now);
         if let Ok(Ok(())) = self.limiter.check_n(cells) {
             self.counted(now, cells.get());
         }
