@@ -159,17 +159,18 @@ fn amazon(path: &str) -> Option<Route<'_>> {
 
 /// What many APIs have in common with OpenAI or Anthropic.
 fn common(path: &str) -> Option<Route<'_>> {
-    let dialect = if path.ends_with("/chat/completions") {
-        Dialect::OpenAi
-    } else if path.ends_with("/responses") {
-        Dialect::Responses
-    } else if path.ends_with("/messages") && !path.contains("/threads/") {
-        Dialect::Anthropic
-    } else {
+    const METHODS: [(&str, Dialect); 3] = [
+        ("/chat/completions", Dialect::OpenAi),
+        ("/responses", Dialect::Responses),
+        ("/messages", Dialect::Anthropic),
+    ];
+    let (before, dialect) =
+        METHODS.iter().find_map(|(end, dialect)| Some((path.strip_suffix(end)?, *dialect)))?;
+    if dialect == Dialect::Anthropic && path.contains("/threads/") {
         return None;
-    };
+    }
     // Azure's deployments.
-    let deployment = path.split_once("/deployments/").and_then(|(_, rest)| rest.split('/').next());
+    let deployment = before.split_once("/deployments/").and_then(|(_, rest)| rest.split('/').next());
     Some(match deployment {
         Some(model) => Route::in_url(dialect, path, model, None),
         None => Route::in_body(dialect, path),

@@ -15,6 +15,8 @@ fn a_path_tells_the_language_and_what_else_it_chooses() {
         (OpenAi, "/v1/responses", Responses, None, None),
         (OpenAi, "/api/v1/messages", Anthropic, None, None),
         (OpenAi, "/openai/deployments/gpt-5/chat/completions", OpenAi, Some("gpt-5"), None),
+        // What belongs to the method is no model.
+        (OpenAi, "/openai/deployments/chat/completions", OpenAi, None, None),
         (Anthropic, "/v1/messages", Anthropic, None, None),
         (
             Gemini,
