@@ -7,10 +7,7 @@ mod cooldown;
 mod models;
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
@@ -25,6 +22,7 @@ use self::{
 use crate::{
     change::{Change, News},
     state::State,
+    sync::{AtomicBool, AtomicU64},
     warm_up::WarmUp,
 };
 
@@ -212,7 +210,7 @@ fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(buttress_loom)))]
 mod tests {
     use tokio::time::advance;
 

@@ -6,7 +6,7 @@
 use std::{
     fmt,
     ops::Range,
-    sync::{Arc, PoisonError, RwLock, Weak},
+    sync::{Arc, PoisonError, Weak},
 };
 
 use crate::{
@@ -14,6 +14,7 @@ use crate::{
     roster::{List, Roster},
     state::State,
     strategies::Strategies,
+    sync::RwLock,
 };
 
 /// The targets at one moment.

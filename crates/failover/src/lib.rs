@@ -22,6 +22,8 @@ mod invalid;
 mod labelled;
 mod layer;
 mod log;
+#[cfg(all(test, buttress_loom))]
+mod loom_tests;
 mod prober;
 mod random;
 mod roster;
@@ -29,6 +31,7 @@ mod service;
 mod state;
 mod strategies;
 mod strategy;
+mod sync;
 mod target;
 mod tour;
 mod traffic;

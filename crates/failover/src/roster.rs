@@ -1,11 +1,8 @@
 //! The list of targets without their services: what every handle can steer.
 
 use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{
-        AtomicBool, AtomicU64,
-        Ordering::{Acquire, Relaxed, Release},
-    },
+    Arc, PoisonError,
+    atomic::Ordering::{Acquire, Relaxed, Release},
 };
 
 use crate::{
@@ -15,6 +12,7 @@ use crate::{
     random::Random,
     state::State,
     strategies::Strategies,
+    sync::{AtomicBool, AtomicU64, Mutex, MutexGuard},
     target::Settings,
 };
 

@@ -3,10 +3,7 @@
 use std::{
     sync::{
         Arc, OnceLock,
-        atomic::{
-            AtomicBool, AtomicU32,
-            Ordering::{Acquire, Relaxed, Release},
-        },
+        atomic::Ordering::{Acquire, Relaxed, Release},
     },
     time::Duration,
 };
@@ -18,6 +15,7 @@ use crate::{
     change::{Change, News},
     cooling::{Cooler, Seen},
     random::mix,
+    sync::{AtomicBool, AtomicU32},
     target::Settings,
     traffic::Traffic,
     warm_up::Era,
@@ -148,6 +146,7 @@ impl State {
     /// Release: who sees it sees the roster's new version too.
     pub(crate) fn drain(&self, drained: bool) {
         self.drained.store(drained, Release);
+        self.traffic.publish();
     }
 
     pub(crate) fn cool(&self, failure: Failure, model: Option<&Arc<str>>) -> Option<Duration> {

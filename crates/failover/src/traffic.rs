@@ -7,7 +7,7 @@ mod ratio;
 mod speed;
 
 use std::{
-    sync::atomic::{AtomicU32, Ordering::Relaxed},
+    sync::atomic::Ordering::{AcqRel, Relaxed},
     time::Duration,
 };
 
@@ -15,6 +15,7 @@ use buttress_call::Kind;
 use tokio::time::Instant;
 
 use self::{ratio::FailureRatio, speed::Speed};
+use crate::sync::AtomicU32;
 
 /// What a failure counts as, in time to first content: the longest that the time-out layer's own limit waits for one
 /// (4 x p95, clamped to 3 to 10 s). A target that fails fast must not look like a fast target.
@@ -41,9 +42,14 @@ impl Traffic {
         self.in_flight.fetch_add(1, Relaxed);
     }
 
-    /// The calls that are left.
+    /// The calls that are left. Acquire: see [`publish`](Traffic::publish).
     pub(crate) fn leave(&self) -> u32 {
-        self.in_flight.fetch_sub(1, Relaxed) - 1
+        self.in_flight.fetch_sub(1, AcqRel) - 1
+    }
+
+    /// A call that leaves after this sees what was written before it; one that has left is counted no more.
+    pub(crate) fn publish(&self) {
+        self.in_flight.fetch_add(0, AcqRel);
     }
 
     pub(crate) fn in_flight(&self) -> u32 {

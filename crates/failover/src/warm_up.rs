@@ -4,11 +4,12 @@
 //! its share at once may put it down again. As in TCP's slow start, it begins with one call at a time, and each success
 //! allows one more beside it: the load doubles with every round trip, so a healthy target is back within five of them,
 //! and a sick one has cost one call.
-
 //!
 //! Only calls that began since count: what still hangs from before the outage neither fills the target nor judges it.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
+
+use crate::sync::{AtomicU32, AtomicU64};
 
 /// The calls at once from which on a target is no longer counted.
 const FULL: u32 = 32;
@@ -29,7 +30,8 @@ impl WarmUp {
     pub(crate) fn begin(&self) {
         let next = |word| Some(u64::from(era_of(word).wrapping_add(1)) << 32);
         let _ = self.calls.fetch_update(Relaxed, Relaxed, next);
-        self.allowed.store(1, Relaxed);
+        // A swap is ordered among the updates; of a store loom would take it that it is not.
+        self.allowed.swap(1, Relaxed);
     }
 
     pub(crate) fn era(&self) -> Era {

@@ -1,6 +1,8 @@
 //! The bucket that bounds the extra calls.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
+
+use crate::sync::AtomicU64;
 
 /// One hedge, in the bucket's own unit. Fine enough that no share that anybody means rounds to nothing, and coarse enough
 /// that the largest burst fits the word.
@@ -72,7 +74,7 @@ impl Drop for Taken<'_> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(buttress_loom)))]
 mod tests {
     use proptest::prelude::*;
 

@@ -6,11 +6,14 @@ mod future;
 mod handle;
 mod judge;
 mod layer;
+#[cfg(all(test, buttress_loom))]
+mod loom_tests;
 mod policy;
 mod race;
 mod service;
 mod shared;
 mod spare;
+mod sync;
 mod watch;
 
 pub use eligible::{Eligible, Streams};

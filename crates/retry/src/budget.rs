@@ -2,17 +2,14 @@
 
 use std::{
     fmt,
-    sync::atomic::{
-        AtomicU64,
-        Ordering::{AcqRel, Acquire, Relaxed},
-    },
+    sync::atomic::Ordering::{AcqRel, Acquire, Relaxed},
     time::Duration,
 };
 
 use tokio::time::Instant;
 use tower::retry::budget::Budget;
 
-use crate::InvalidRetries;
+use crate::{InvalidRetries, sync::AtomicU64};
 
 /// A bucket of retries: each call pays a share of one into it, time pays a minimum, each retry takes a whole one out.
 ///
@@ -86,7 +83,10 @@ impl RetryBudget {
     }
 
     fn pay_for_time(&self) {
-        let now = u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.pay_until(u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX));
+    }
+
+    pub(crate) fn pay_until(&self, now: u64) {
         let paid = self.paid.load(Relaxed);
         let earned = u128::from(now.saturating_sub(paid)) * u128::from(self.per_second) * u128::from(RETRY)
             / Duration::from_secs(1).as_nanos();
@@ -94,6 +94,10 @@ impl RetryBudget {
         if earned > 0 && self.paid.compare_exchange(paid, now, AcqRel, Relaxed).is_ok() {
             self.pay(u64::try_from(earned).unwrap_or(u64::MAX));
         }
+    }
+
+    pub(crate) fn take(&self) -> bool {
+        self.balance.fetch_update(AcqRel, Acquire, |balance| balance.checked_sub(RETRY)).is_ok()
     }
 
     fn pay(&self, amount: u64) {
@@ -112,7 +116,7 @@ impl Budget for RetryBudget {
 
     fn withdraw(&self) -> bool {
         self.pay_for_time();
-        self.balance.fetch_update(AcqRel, Acquire, |balance| balance.checked_sub(RETRY)).is_ok()
+        self.take()
     }
 }
 
@@ -137,7 +141,7 @@ impl fmt::Debug for RetryBudget {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(buttress_loom)))]
 mod tests {
     use proptest::prelude::*;
 

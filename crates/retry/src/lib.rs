@@ -7,11 +7,14 @@ mod future;
 mod headers;
 mod invalid;
 mod layer;
+#[cfg(all(test, buttress_loom))]
+mod loom_tests;
 mod policy;
 mod random;
 mod replay;
 mod retries;
 mod service;
+mod sync;
 mod validate;
 mod wait;
 

@@ -7,6 +7,8 @@ mod future;
 #[cfg(feature = "metrics")]
 mod keys;
 mod layer;
+#[cfg(all(test, buttress_loom))]
+mod loom_tests;
 #[cfg(feature = "metrics")]
 mod meter;
 #[cfg(not(feature = "metrics"))]
@@ -21,6 +23,7 @@ mod service;
 mod settings;
 mod snapshot;
 mod span;
+mod sync;
 mod telemetry;
 mod window;
 

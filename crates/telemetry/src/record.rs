@@ -1,7 +1,7 @@
 //! What is written down of a call while it runs.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, PoisonError, Weak},
     time::Duration,
 };
 
@@ -10,6 +10,7 @@ use buttress_call::{Call, Cause, Kind, Note, Observer, Shape};
 use crate::{
     meter,
     recorder::{Bill, Fate, Recorder},
+    sync::{Mutex, MutexGuard},
 };
 
 /// What a call's attempts and the layers between them write down of it: it travels in the request.

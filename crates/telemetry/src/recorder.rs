@@ -4,7 +4,7 @@
 //! it: spans, log lines and metrics are other people's code, and come after.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, PoisonError},
     time::Duration,
 };
 
@@ -19,6 +19,7 @@ use crate::{
     price::Prices,
     record::CallRecord,
     snapshot::{Calls, success_rate},
+    sync::{Mutex, MutexGuard},
     window::Window,
 };
 

@@ -1,11 +1,9 @@
 //! The models that a target does not have.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::{Arc, PoisonError, atomic::Ordering};
 
 use super::Cooldown;
+use crate::sync::{AtomicBool, Mutex, MutexGuard};
 
 /// Models remembered for each target. Their names come from callers, so their number must be bounded.
 const MAX_MODELS: usize = 64;
