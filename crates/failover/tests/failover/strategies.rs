@@ -274,6 +274,27 @@ proptest! {
     }
 
     #[test]
+    fn no_key_however_in_fashion_loads_its_target_beyond_the_bound(
+        keys in prop::collection::vec(prop_oneof![3 => Just(0), 1 => 0..200_u64], 1..120),
+        bound in 1.0_f64..3.0,
+    ) {
+        paused(async {
+            let targets = NAMES.map(|name| Scripted::always(name, Act::Hang));
+            let fleet = fleet_of(&targets, Affinity::default().bound(bound).unwrap());
+            let mut calls = Vec::new();
+            for key in keys {
+                let mut call = spawn(fleet.clone().oneshot(keyed(key)));
+                prop_assert!(call.poll().is_pending());
+                calls.push(call);
+                let mean = calls.len() as f64 / NAMES.len() as f64;
+                let most = (mean + (bound - 1.0) * mean.max(2.0 * mean.sqrt())).ceil().max(4.0) as usize;
+                prop_assert!(targets.iter().all(|target| target.attempts_under_way() <= most));
+            }
+            Ok(())
+        })?;
+    }
+
+    #[test]
     fn no_strategy_asks_a_target_that_cannot_serve_while_one_can(
         which in 0..5_usize,
         able in subsequence(NAMES.to_vec(), 1..8),

@@ -251,6 +251,24 @@ proptest! {
     }
 
     #[test]
+    fn a_bucket_lets_through_what_it_holds_and_its_quota_at_most_in_any_minute(jobs in prop::collection::vec(job(), 1..200)) {
+        let policy = Policy { requests: Some(20), ..policy() };
+        let charged = std::cell::RefCell::new(Vec::new());
+        let admit = |call: usize, now| charged.borrow_mut().push((now, 1, jobs[call].input));
+        let end = |call: usize, now| charged.borrow_mut().push((now, 0, jobs[call].output));
+        let (engine, runs) = run(&policy, &jobs, |job| (job.input, job.output), admit, end, |_| {});
+        let burst = engine.reading(Dimension::Requests).unwrap().capacity;
+        let charged = charged.into_inner();
+        let minute = |from: Nanos| charged.iter().filter(move |(at, ..)| (from..from + 60 * SECOND).contains(at));
+        for run in runs {
+            let tokens: u64 = minute(run.admitted).map(|charge| charge.2).sum();
+            let requests: u64 = minute(run.admitted).map(|charge| charge.1).sum();
+            prop_assert!(tokens <= CAPACITY + PER_MINUTE, "{} tokens", tokens);
+            prop_assert!(requests <= burst + 20, "{} requests", requests);
+        }
+    }
+
+    #[test]
     fn a_sliding_window_never_sees_more_than_its_limit_in_any_minute(jobs in prop::collection::vec(job(), 1..200)) {
         let policy = Policy { window: Window::Sliding, requests: Some(20), ..policy() };
         let charged = std::cell::RefCell::new(Vec::new());

@@ -6,6 +6,7 @@ mod another;
 mod bounds;
 mod closed;
 mod headers;
+mod invariants;
 mod kinds;
 mod leaving;
 mod numbers;
