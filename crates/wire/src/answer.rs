@@ -45,6 +45,12 @@ impl Answer {
 ///
 /// Blank lines in front are keep-alives (DeepSeek sends them while it queues).
 pub fn answer(dialect: Dialect, body: &[u8]) -> Answer {
+    if dialect == Dialect::OpenAi
+        && let Some(answer) = openai::object_answer(bare(body))
+    {
+        // Nearly all are one object, which is read once; what is none is looked at again, to say what is wrong with it.
+        return answer;
+    }
     let read = match dialect {
         Dialect::OpenAi => openai::answer,
         Dialect::Responses => responses::answer,
@@ -62,7 +68,7 @@ pub fn answer(dialect: Dialect, body: &[u8]) -> Answer {
 
 /// Reads a body that should be one JSON value. One that is no object, or has a key twice, is whole all the same.
 fn of_json(body: &[u8], read: impl FnOnce(&[u8]) -> Answer) -> Answer {
-    let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body).trim_ascii();
+    let body = bare(body);
     if body.is_empty() {
         return Answer::Broken("empty body");
     }
@@ -71,6 +77,11 @@ fn of_json(body: &[u8], read: impl FnOnce(&[u8]) -> Answer) -> Answer {
         Err(error) if error.is_eof() => Answer::Broken("JSON cut short"),
         Err(_) => Answer::Broken("not JSON"),
     }
+}
+
+/// Without what may stand around JSON.
+fn bare(body: &[u8]) -> &[u8] {
+    body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body).trim_ascii()
 }
 
 #[derive(Default, Deserialize)]

@@ -1,13 +1,15 @@
 //! Streams of OpenAI chat completions, and of what speaks them.
 
 mod glance;
+mod whole;
 
 use buttress_call::{Kind, Usage};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+pub(crate) use self::whole::{answer, object_answer};
 use crate::{
-    Answer, ApiError, Dialect, Event, EventReader, Frame,
+    ApiError, Dialect, Event, EventReader, Frame,
     choices::Choices,
     details::Details,
     json::{count, each, field, filled, object, text},
@@ -121,7 +123,10 @@ impl<'a> Said<'a> {
     }
 
     fn add(&mut self, raw: &'a RawValue) {
-        let choice: Choice<'_> = field(Some(raw)).unwrap_or_default();
+        self.see(&field(Some(raw)).unwrap_or_default());
+    }
+
+    fn see(&mut self, choice: &Choice<'a>) {
         self.any = true;
         self.content |= filled(choice.text) || field(choice.delta).is_some_and(|delta| has_content(&delta));
         self.error = self.error.or(choice.error.filter(|error| filled(Some(error))));
@@ -228,15 +233,5 @@ impl Reader {
             error,
             ..Event::default()
         }
-    }
-}
-
-/// Reads a whole answer: a completion, embeddings, a list of models.
-pub(crate) fn answer(body: &[u8]) -> Answer {
-    let chunk: Chunk<'_> = object(body).unwrap_or_default();
-    let said = Said::read(&chunk, Choices::default());
-    match error(&chunk, &said, body, false) {
-        Some(error) => Answer::Error(error),
-        None => Answer::complete(usage(&chunk), said.stop),
     }
 }
