@@ -18,14 +18,24 @@ use crate::Vendor;
 /// the answer has no `date` of its own, for resets given as points in time. A reset in the past means that the allowance is
 /// full; negative numbers and garbage say nothing.
 pub fn limits(vendor: impl Into<Vendor>, headers: &HeaderMap, now: SystemTime) -> Limits {
+    let mut limits = Limits::default();
+    // Servers of one's own send none: to look at the names that came is cheaper than to ask for all that there may be.
+    if !headers.keys().any(|name| tells_limits(name.as_str())) {
+        return limits;
+    }
     let read = Read { headers, now };
     let family = family(vendor.into());
-    let mut limits = Limits::default();
     limits.requests = read.first(family.requests);
     limits.tokens = read.first(family.tokens);
     limits.input_tokens = read.first(family.input_tokens);
     limits.output_tokens = read.first(family.output_tokens);
     limits
+}
+
+/// Whether a [`Family`](families::Family) may have this name for a limit, or for what remains of it: without either, a
+/// reset says nothing.
+fn tells_limits(name: &str) -> bool {
+    name.as_bytes().windows(5).any(|word| word == b"limit") || name.starts_with("x-trial-endpoint-")
 }
 
 /// The wait that a vendor's resets ask for, on an answer that refused a call for its rate and gave no other hint.
@@ -43,4 +53,20 @@ pub(crate) fn wait(vendor: Vendor, headers: &HeaderMap, now: SystemTime) -> Opti
 pub(crate) fn nothing_allowed(headers: &HeaderMap) -> bool {
     let read = Read { headers, now: SystemTime::UNIX_EPOCH };
     families::NOTHING_IF_ZERO.iter().any(|name| read.number(name) == Some(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_that_a_vendor_has_for_a_limit_is_seen_to_be_one() {
+        for vendor in Vendor::ALL {
+            let family = family(vendor);
+            let all = [family.requests, family.tokens, family.input_tokens, family.output_tokens];
+            for names in all.into_iter().flatten() {
+                assert!(tells_limits(names.limit) && tells_limits(names.remaining), "{names:?}");
+            }
+        }
+    }
 }

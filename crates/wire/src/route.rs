@@ -43,6 +43,10 @@ impl<'a> Route<'a> {
         if let Dialect::Custom(_) = dialect {
             return Some(Route::in_body(dialect, path));
         }
+        if path == "/v1/chat/completions" {
+            // Where most calls go; the searches below come to the same.
+            return Some(Route::in_body(Dialect::OpenAi, path));
+        }
         let clear = google(path).or_else(|| amazon(path)).or_else(|| common(path));
         clear.or_else(|| {
             let streamed = match dialect {
