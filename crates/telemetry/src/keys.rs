@@ -67,16 +67,16 @@ impl Keys {
             useful_cost: empty(),
             ended_well: empty(),
         };
-        keys.duration = Key::from_parts(names::OPERATION_DURATION, keys.operation(None));
-        keys.first_chunk = Key::from_parts(names::TIME_TO_FIRST_CHUNK, keys.operation(None));
-        keys.per_chunk = Key::from_parts(names::TIME_PER_OUTPUT_CHUNK, keys.operation(None));
+        keys.duration = key(names::OPERATION_DURATION, keys.operation(None));
+        keys.first_chunk = key(names::TIME_TO_FIRST_CHUNK, keys.operation(None));
+        keys.per_chunk = key(names::TIME_PER_OUTPUT_CHUNK, keys.operation(None));
         keys.usage = TOKEN_TYPES.map(|name| {
             let mut labels = keys.operation(None);
             labels.push(Label::from_static_parts(names::TOKEN_TYPE, name));
-            Key::from_parts(names::TOKEN_USAGE, labels)
+            key(names::TOKEN_USAGE, labels)
         });
         keys.useful = TOKEN_TYPES.map(|name| keys.tokens(USEFUL, name));
-        keys.useful_cost = Key::from_parts(names::COST, keys.spent_for(USEFUL));
+        keys.useful_cost = key(names::COST, keys.spent_for(USEFUL));
         keys.ended_well = keys.ended(Cause::First, "ok", None);
         keys
     }
@@ -95,7 +95,7 @@ impl Keys {
         let mut labels = self.operation(kind);
         labels.push(Label::from_static_parts(names::CAUSE, cause_name(cause)));
         labels.push(Label::from_static_parts(names::OUTCOME, outcome));
-        Key::from_parts(names::ATTEMPTS_ENDED, labels)
+        key(names::ATTEMPTS_ENDED, labels)
     }
 
     pub(crate) fn spent_for(&self, spent_for: &'static str) -> Vec<Label> {
@@ -107,6 +107,13 @@ impl Keys {
     pub(crate) fn tokens(&self, spent_for: &'static str, name: &'static str) -> Key {
         let mut labels = self.spent_for(spent_for);
         labels.push(Label::from_static_parts(names::TOKEN_TYPE, name));
-        Key::from_parts(names::TOKENS, labels)
+        key(names::TOKENS, labels)
     }
+}
+
+/// A key as it is best kept: each time that it is told, the recorder looks for its series, and takes a clone of it. Labels
+/// in order need no sorting when two keys are compared, and shared ones no copy.
+fn key(name: &'static str, mut labels: Vec<Label>) -> Key {
+    labels.sort_unstable_by(|a, b| a.key().cmp(b.key()));
+    Key::from_parts(name, labels).to_retained()
 }
