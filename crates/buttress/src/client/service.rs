@@ -36,9 +36,14 @@ use super::{ClientSettings, InvalidClient, connector::Connector, error};
 /// A call needs a tokio runtime with its drivers enabled; connections are tasks of it.
 #[derive(Clone)]
 pub struct Client {
+    // One count to clone: layers clone a client for each call, and hyper-util's is many counts.
+    shared: Arc<Shared>,
+}
+
+struct Shared {
     pool: legacy::Client<Connector, Full<Bytes>>,
     connector: Connector,
-    settings: Arc<ClientSettings>,
+    settings: ClientSettings,
 }
 
 impl Client {
@@ -52,18 +57,23 @@ impl Client {
             return Err(InvalidClient::new(format!("{field} = 0s: must be above zero")));
         }
         let connector = Connector::new(&settings)?;
-        Ok(Client { pool: pool(&settings, connector.clone()), connector, settings: Arc::new(settings) })
+        Ok(Client::over(connector, settings))
     }
 
     /// A client with the same settings and the same roots, and a pool of its own.
     #[must_use]
     pub fn own_pool(&self) -> Self {
-        Client { pool: pool(&self.settings, self.connector.clone()), ..self.clone() }
+        Client::over(self.shared.connector.clone(), self.shared.settings.clone())
     }
 
     /// Its settings.
     pub fn settings(&self) -> &ClientSettings {
-        &self.settings
+        &self.shared.settings
+    }
+
+    fn over(connector: Connector, settings: ClientSettings) -> Self {
+        let pool = pool(&settings, connector.clone());
+        Client { shared: Arc::new(Shared { pool, connector, settings }) }
     }
 }
 
@@ -95,13 +105,13 @@ impl Service<Request<Full<Bytes>>> for Client {
 
     fn call(&mut self, request: Request<Full<Bytes>>) -> ResponseFuture {
         let host = request.uri().authority().cloned();
-        ResponseFuture { future: self.pool.request(request), host }
+        ResponseFuture { future: self.shared.pool.request(request), host }
     }
 }
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("settings", &self.settings).finish_non_exhaustive()
+        f.debug_struct("Client").field("settings", &self.shared.settings).finish_non_exhaustive()
     }
 }
 
