@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod app;
+mod awake;
 mod callers;
 pub mod config;
 pub mod curl;

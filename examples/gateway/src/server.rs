@@ -13,6 +13,8 @@ use tokio::{
     task::JoinSet,
 };
 
+use crate::awake::Awake;
+
 /// Serves until `stop` resolves; then takes no new calls and waits for those under way, `drain` at most. Dropping the
 /// future cuts every connection.
 pub async fn serve(
@@ -36,7 +38,7 @@ pub async fn serve(
             // Also the time that a client has for the head of its request.
             .timer(TokioTimer::new())
             .serve_connection(TokioIo::new(stream), service.clone());
-        let connection = watched.watch(connection);
+        let connection = Awake::new(watched.watch(connection));
         connections.spawn(async move {
             // A client that went away, most likely; its calls are dropped with the connection.
             if let Err(error) = connection.await {
