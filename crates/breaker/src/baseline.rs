@@ -58,7 +58,8 @@ fn unpack(word: u64) -> (u64, u64) {
     (word >> MICROS_BITS, word & MICROS_MASK)
 }
 
-#[cfg(all(test, not(buttress_loom)))]
+#[cfg(test)]
+#[cfg(not(buttress_loom))]
 mod tests {
     use super::*;
 

@@ -308,7 +308,8 @@ fn ticket(word: Word) -> Ticket {
     Ticket { generation: word.generation(), lease: None }
 }
 
-#[cfg(all(test, not(buttress_loom)))]
+#[cfg(test)]
+#[cfg(not(buttress_loom))]
 mod tests {
     use super::*;
 

@@ -64,7 +64,8 @@ impl Gauge {
     }
 }
 
-#[cfg(all(test, not(buttress_loom)))]
+#[cfg(test)]
+#[cfg(not(buttress_loom))]
 mod tests {
     use super::*;
 

@@ -9,7 +9,8 @@ mod handle;
 mod jitter;
 mod layer;
 mod leases;
-#[cfg(all(test, buttress_loom))]
+#[cfg(test)]
+#[cfg(buttress_loom)]
 mod loom_tests;
 mod permit;
 mod policy;

@@ -102,7 +102,8 @@ fn unpack(held: u64) -> Sum {
     Sum { total: (held >> COUNT_BITS) & COUNT_MASK, bad: held & COUNT_MASK }
 }
 
-#[cfg(all(test, not(buttress_loom)))]
+#[cfg(test)]
+#[cfg(not(buttress_loom))]
 mod tests {
     use proptest::prelude::*;
 

@@ -76,7 +76,8 @@ impl Word {
     }
 }
 
-#[cfg(all(test, not(buttress_loom)))]
+#[cfg(test)]
+#[cfg(not(buttress_loom))]
 mod tests {
     use super::*;
 

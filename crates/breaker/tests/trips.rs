@@ -129,6 +129,17 @@ async fn a_long_healthy_past_does_not_delay_the_opening() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_success_after_a_failure_counts_in_the_rate_too() {
+    let rate = Rate { share: 0.6, minimum: 3 };
+    let rig = rig(Policy { consecutive_failures: Some(10), failure_rate: Some(rate), ..policy() });
+    for step in [fail(Kind::Server), Step::Answer, fail(Kind::Server)] {
+        assert_eq!(rig.circuit.state(), State::Closed);
+        let _ = rig.send(step).await;
+    }
+    assert_eq!(rig.circuit.watch().borrow().reason, Reason::FailureRate { failed: 2, total: 3 });
+}
+
+#[tokio::test(start_paused = true)]
 async fn only_a_closed_circuit_with_a_rate_counts_calls() {
     let rig = rig(policy());
     rig.send(Step::Answer).await.unwrap();

@@ -210,7 +210,8 @@ fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
 
-#[cfg(all(test, not(buttress_loom)))]
+#[cfg(test)]
+#[cfg(not(buttress_loom))]
 mod tests {
     use tokio::time::advance;
 

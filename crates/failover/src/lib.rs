@@ -22,7 +22,8 @@ mod invalid;
 mod labelled;
 mod layer;
 mod log;
-#[cfg(all(test, buttress_loom))]
+#[cfg(test)]
+#[cfg(buttress_loom)]
 mod loom_tests;
 mod prober;
 mod random;

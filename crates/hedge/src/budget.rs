@@ -74,7 +74,8 @@ impl Drop for Taken<'_> {
     }
 }
 
-#[cfg(all(test, not(buttress_loom)))]
+#[cfg(test)]
+#[cfg(not(buttress_loom))]
 mod tests {
     use proptest::prelude::*;
 

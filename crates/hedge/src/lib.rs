@@ -6,7 +6,8 @@ mod future;
 mod handle;
 mod judge;
 mod layer;
-#[cfg(all(test, buttress_loom))]
+#[cfg(test)]
+#[cfg(buttress_loom)]
 mod loom_tests;
 mod policy;
 mod race;

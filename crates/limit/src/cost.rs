@@ -62,3 +62,14 @@ impl Estimate {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_estimate_keeps_what_it_was_given() {
+        let Estimate { input, max_output, model } = Estimate::new(5).with_max_output(7).with_model("m");
+        assert_eq!((input, max_output, model.as_deref()), (5, Some(7), Some("m")));
+    }
+}

@@ -293,5 +293,9 @@ impl Engine {
     }
 }
 
-#[cfg(all(test, not(buttress_loom)))]
+#[cfg(test)]
+#[cfg(not(buttress_loom))]
 mod properties;
+#[cfg(test)]
+#[cfg(not(buttress_loom))]
+mod tests;

@@ -119,3 +119,19 @@ impl Keys {
         self.map.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+#[cfg(not(buttress_loom))]
+mod tests {
+    use super::*;
+    use crate::{Policy, shared::Shared};
+
+    #[test]
+    fn a_key_that_somebody_is_about_to_use_keeps_its_place() {
+        let shared = Shared::new(&Policy { in_flight: Some(1), max_keys: 1, ..Policy::default() });
+        let used = shared.limits(Some(1), 0);
+        assert!(Arc::ptr_eq(&shared.limits(Some(2), 0), &shared.single));
+        drop(used);
+        assert!(!Arc::ptr_eq(&shared.limits(Some(3), SECOND), &shared.single));
+    }
+}

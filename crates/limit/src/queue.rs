@@ -134,3 +134,43 @@ fn class(priority: Priority) -> usize {
         _ => 1,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use buttress_call::OutputCharge;
+
+    use super::*;
+
+    fn need(input: u64, output: u64) -> Need {
+        Need::new(input, output, OutputCharge::AsStreamed)
+    }
+
+    #[test]
+    fn classes_pass_in_their_order() {
+        let mut queue = Queue::default();
+        let places =
+            [Priority::Low, Priority::Normal, Priority::High].map(|class| queue.join(class, Need::NONE, 0));
+        for place in places.iter().rev() {
+            assert!(queue.is_head(*place));
+            queue.leave(*place, false);
+        }
+        assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn what_is_ahead_is_all_of_the_same_class_and_of_higher_ones_that_have_not_left() {
+        let mut queue = Queue::default();
+        let gone = queue.join(Priority::Low, need(7, 7), 0);
+        for (class, size) in
+            [(Priority::Low, 1), (Priority::Normal, 20), (Priority::High, 300), (Priority::High, 300)]
+        {
+            queue.join(class, need(size, 2 * size), 0);
+        }
+        queue.leave(gone, true);
+        let ahead = [Priority::Low, Priority::Normal, Priority::High].map(|class| {
+            let Sum { calls, input, output } = queue.ahead_of(class);
+            (calls, input, output)
+        });
+        assert_eq!(ahead, [(4, 621, 1_242), (3, 620, 1_240), (2, 600, 1_200)]);
+    }
+}

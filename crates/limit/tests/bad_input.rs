@@ -47,6 +47,8 @@ fn a_policy_that_makes_no_sense_is_refused_by_field_value_and_rule() {
     for (policy, message) in cases {
         assert_eq!(error(policy), format!("limit policy: {message}"));
     }
+    let error_of = LimitLayer::new(Policy { tokens: Some(0), ..tokens() }).unwrap_err();
+    assert_eq!((error_of.field(), error_of.value(), error_of.rule()), ("tokens", "0", "must be 1 to 10^12"));
     assert!(error(Policy::default()).contains("at least one must be set"));
     let layer = LimitLayer::new(tokens()).unwrap();
     assert!(layer.handle().set_policy(Policy { tokens: Some(0), ..tokens() }).is_err());

@@ -73,3 +73,21 @@ async fn a_new_policy_is_every_keys() {
     assert_eq!(limits.snapshot_key("tenant 1").unwrap().tokens.unwrap().level, 5_400.0);
     assert_eq!(send(&service, 2, 6_000).await, Duration::ZERO);
 }
+
+#[tokio::test(start_paused = true)]
+async fn room_is_looked_for_once_a_second_at_most() {
+    let (service, limits) = keyed(1);
+    let hung = tokio::spawn(service.clone().oneshot(Job::hang(1).id(1).into()));
+    support::settle().await;
+    // The first look, in vain.
+    send(&service, 2, 1).await;
+    hung.abort();
+    support::settle().await;
+    assert_eq!(limits.snapshot_key("tenant 1").unwrap().in_flight, 0);
+    advance(SECOND - support::MS).await;
+    send(&service, 3, 1).await;
+    assert!(limits.snapshot_key("tenant 1").is_some());
+    advance(support::MS).await;
+    send(&service, 4, 1).await;
+    assert!(limits.snapshot_key("tenant 4").is_some() && limits.snapshot_key("tenant 1").is_none());
+}

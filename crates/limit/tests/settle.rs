@@ -7,7 +7,7 @@ mod support;
 
 use std::{panic::AssertUnwindSafe, time::Duration};
 
-use buttress_call::{Charging, Failure, Kind, Outcome, OutputCharge, Usage};
+use buttress_call::{Call, Charging, Failure, Kind, Outcome, OutputCharge, Usage};
 use buttress_limit::Policy;
 use support::{Job, MS, Request, Rig, SECOND, Step, requests, rig, settle, tokens};
 use tower::{Service, ServiceExt};
@@ -241,4 +241,37 @@ async fn a_rate_limit_after_the_head_counts_like_one_before() {
     rig.target.ender().end(Failure::new(Kind::RateLimited).with_retry_after(hint).into());
     drop(response);
     assert_eq!(rig.limits.snapshot().blocked, hint);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_usage_without_a_prompt_teaches_nothing_of_prompts() {
+    let rig = rig(tokens());
+    let answer = |usage| Job::new(100, Step::Answer(Duration::ZERO, Some(usage)));
+    let factor = || rig.limits.snapshot().factors[0].1;
+    rig.send(answer(Usage::new(0, 5))).await.unwrap();
+    assert!((factor() - 1.0).abs() < 1e-9);
+    rig.send(answer(Usage::new(200, 0))).await.unwrap();
+    assert!((factor() - 1.02).abs() < 1e-9, "{}", factor());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_limiters_own_mark_of_the_send_is_nobodys_tick() {
+    let rig = rig(Policy { in_flight: Some(1), ..tokens() });
+    let clocked = || {
+        let mut request = Request::new(Job::new(100, Step::Queue));
+        Call::get_or_insert(request.extensions_mut()).ensure_progress();
+        request
+    };
+    let first = rig.spawn(clocked()).await;
+    // It waits, and is marked when it goes.
+    let second = rig.spawn(clocked()).await;
+    for task in [first, second] {
+        task.abort();
+        settle().await;
+    }
+    let before = rig.level();
+    let third = rig.spawn(clocked()).await;
+    third.abort();
+    settle().await;
+    assert_eq!(before - rig.level(), 100, "it was made, so it is taken to be sent");
 }

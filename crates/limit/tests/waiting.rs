@@ -5,12 +5,18 @@
 
 mod support;
 
-use std::{sync::atomic::Ordering::SeqCst, time::Duration};
+use std::{
+    sync::{Arc, Mutex, atomic::Ordering::SeqCst},
+    time::Duration,
+};
 
-use buttress_call::{Call, Cause, Priority};
-use buttress_limit::{Dimension, Policy, Why};
-use support::{Job, MS, Request, SECOND, Step, exceeded, requests, rig, settle, tokens, why};
+use buttress_call::{Call, Cause, Note, Observer, Priority};
+use buttress_limit::{Dimension, Estimate, LimitLayer, Policy, Why};
+use support::{
+    Job, MS, Request, SECOND, Step, Target, estimate, exceeded, requests, rig, settle, tokens, why,
+};
 use tokio::time::{Instant, advance};
+use tower::{Layer, ServiceExt};
 
 fn with_priority(job: Job, priority: Priority) -> Request {
     let mut request = Request::new(job);
@@ -151,9 +157,10 @@ async fn a_head_that_is_dropped_lets_the_next_pass_at_its_own_time() {
     let rig = rig(tokens());
     rig.send(Job::quick(600)).await.unwrap();
     let start = Instant::now();
-    let head = rig.spawn(Job::quick(600)).await;
+    let head = rig.spawn(Job::quick(400)).await;
     let next = rig.spawn(Job::quick(100)).await;
     advance(2 * SECOND).await;
+    assert_eq!(rig.limits.snapshot().waiting, 2);
     head.abort();
     next.await.unwrap().unwrap();
     assert!(start.elapsed() <= 10 * SECOND + 2 * MS, "{:?}", start.elapsed());
@@ -253,4 +260,43 @@ async fn the_rate_rises_slowly_after_the_start_but_the_first_ten_calls_are_free(
     assert!((40..=50).contains(&last), "{last} near the end");
     advance(60 * SECOND).await;
     assert!(!rig.limits.snapshot().rising);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_waited_and_was_sent_keeps_its_input_when_it_is_dropped() {
+    let rig = rig(tokens());
+    rig.send(Job::quick(600)).await.unwrap();
+    let hung = rig.spawn(Job::hang(100)).await;
+    advance(10 * SECOND + MS).await;
+    settle().await;
+    assert_eq!((rig.target.in_flight(), rig.held()), (1, 100));
+    hung.abort();
+    settle().await;
+    assert_eq!((rig.held(), rig.level()), (0, 0));
+}
+
+#[derive(Debug, Default)]
+struct Heard(Mutex<Vec<String>>);
+
+impl Observer for Heard {
+    fn note(&self, _: &Call, note: Note<'_>) {
+        self.0.lock().unwrap().push(format!("{note:?}"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn waits_and_refusals_are_told_with_the_limiters_name() {
+    let layer = LimitLayer::new(Policy { max_wait: 20 * SECOND, ..tokens() }).unwrap().name("openai");
+    let layer = layer.cost(estimate as fn(&Request) -> Estimate);
+    let service = layer.layer(Target::default());
+    let heard = Arc::new(Heard::default());
+    for input in [600, 100, 400] {
+        let mut request = Request::from(Job::quick(input));
+        Call::get_or_insert(request.extensions_mut()).observe(heard.clone());
+        let _ = service.clone().oneshot(request).await;
+    }
+    let notes = heard.0.lock().unwrap();
+    assert_eq!(notes.len(), 2, "{notes:?}");
+    assert!(notes[0].contains(r#"Waited { limiter: "openai", time: 10"#), "{notes:?}");
+    assert_eq!(notes[1], r#"Refused { layer: "limit", name: "openai" }"#);
 }

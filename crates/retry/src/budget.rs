@@ -141,7 +141,8 @@ impl fmt::Debug for RetryBudget {
     }
 }
 
-#[cfg(all(test, not(buttress_loom)))]
+#[cfg(test)]
+#[cfg(not(buttress_loom))]
 mod tests {
     use proptest::prelude::*;
 

@@ -7,7 +7,8 @@ mod future;
 mod headers;
 mod invalid;
 mod layer;
-#[cfg(all(test, buttress_loom))]
+#[cfg(test)]
+#[cfg(buttress_loom)]
 mod loom_tests;
 mod policy;
 mod random;

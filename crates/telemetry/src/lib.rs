@@ -7,7 +7,8 @@ mod future;
 #[cfg(feature = "metrics")]
 mod keys;
 mod layer;
-#[cfg(all(test, buttress_loom))]
+#[cfg(test)]
+#[cfg(buttress_loom)]
 mod loom_tests;
 #[cfg(feature = "metrics")]
 mod meter;

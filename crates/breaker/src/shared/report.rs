@@ -73,7 +73,8 @@ impl Shared {
     }
 }
 
-#[cfg(all(test, not(buttress_loom)))]
+#[cfg(test)]
+#[cfg(not(buttress_loom))]
 mod tests {
     use super::*;
     use crate::{Policy, word::Word};

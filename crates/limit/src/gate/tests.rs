@@ -1,5 +1,7 @@
 //! The gate as its callers use it: at random, and (with `--cfg buttress_loom`) in every interleaving.
 
+#[cfg(not(buttress_loom))]
+mod counts;
 #[cfg(buttress_loom)]
 mod loom;
 #[cfg(not(buttress_loom))]

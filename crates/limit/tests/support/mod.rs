@@ -131,6 +131,10 @@ impl Target {
         self.seen.calls.lock().unwrap().clone()
     }
 
+    pub fn in_flight(&self) -> usize {
+        self.seen.in_flight.load(SeqCst)
+    }
+
     /// The end of the oldest stream that has none yet.
     pub fn ender(&self) -> Ender {
         self.seen.enders.lock().unwrap().remove(0)

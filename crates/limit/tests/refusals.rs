@@ -1,0 +1,68 @@
+//! What a refusal says.
+#![cfg(not(buttress_loom))]
+#![allow(clippy::unwrap_used, reason = "tests, though clippy only knows the functions marked as such")]
+
+mod support;
+
+use buttress_call::{Call, Cause};
+use buttress_limit::{Policy, Why};
+use support::{Job, Request, SECOND, exceeded, rig, tokens};
+
+fn says(result: &support::Result) -> String {
+    exceeded(result).unwrap().to_string()
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_names_the_limit_the_need_what_is_left_and_the_reason() {
+    let rig = rig(Policy { max_wait: 10 * SECOND, ..tokens() });
+    let result = rig.send(Job::quick(601)).await;
+    assert_eq!(
+        says(&result),
+        "limit of tokens a minute: the call needs 601, and it never holds more than 600"
+    );
+    rig.send(Job::quick(500)).await.unwrap();
+    let hung = rig.spawn(Job::hang(50)).await;
+    let mut hedge = Request::new(Job::quick(60));
+    Call::get_or_insert(hedge.extensions_mut()).begin_attempt(Cause::Hedge);
+    let result = rig.send(hedge).await;
+    assert_eq!(
+        says(&result),
+        "limit of tokens a minute: the call needs 60, 50 of 600 are left, and a hedge does not wait"
+    );
+    let refused = exceeded(&result).unwrap();
+    assert_eq!((refused.level(), refused.per_minute()), (50, Some(600)));
+    let result = rig.send(Job::quick(550)).await;
+    assert!(
+        says(&result).ends_with("50 of 600 are left, 0 calls wait, and the wait would be about 50.000 s")
+    );
+    assert_eq!(rig.limits.snapshot().refused, 3);
+    hung.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_calls_in_flight_it_knows_no_quota_and_no_time() {
+    let rig = rig(Policy { in_flight: Some(1), max_waiting: 1, max_wait: 10 * SECOND, ..Policy::default() });
+    let hung = rig.spawn(Job::hang(1)).await;
+    let waiting = rig.spawn(Job::quick(1)).await;
+    let result = rig.send(Job::quick(1)).await;
+    assert_eq!(
+        says(&result),
+        "limit of calls in flight: the call needs 1, 0 of 1 are left, and 1 calls wait, which is all that may"
+    );
+    let refused = exceeded(&result).unwrap();
+    assert_eq!((refused.per_minute(), refused.retry_after()), (None, None));
+    let result = waiting.await.unwrap();
+    assert!(says(&result).ends_with("0 of 1 are left, after a wait of 10.000 s"), "{}", says(&result));
+    assert_eq!(rig.limits.snapshot().refused, 2);
+    hung.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_time_would_help_it_says_so_although_calls_in_flight_are_full_too() {
+    let rig = rig(Policy { in_flight: Some(1), max_wait: SECOND, ..tokens() });
+    let hung = rig.spawn(Job::hang(600)).await;
+    let result = rig.send(Job::quick(50)).await;
+    let refused = exceeded(&result).unwrap();
+    assert_eq!((refused.why(), refused.retry_after().unwrap().as_secs()), (Why::WouldWait, 5));
+    hung.abort();
+}
