@@ -74,6 +74,8 @@ pub struct Stack {
     pub limits: [LimitHandle; 2],
     /// The targets', in order.
     pub breakers: [BreakerHandle; 2],
+    /// The size of a call's future, in bytes.
+    pub future: usize,
     client: Arc<dyn Fn() -> Client + Send + Sync>,
 }
 
@@ -131,15 +133,18 @@ impl Stack {
         let total = Timeouts { total: Some(numbers.total), ..Timeouts::default() };
         let total = TimeoutLayer::new(total).expect(SENSIBLE);
         let buffer = BufferLayer::default().limit(numbers.buffer);
+        let handles = (hedge.handle(), failover.handle(), handles.0, handles.1);
+        let service = move || {
+            let layers = ServiceBuilder::new().option_layer(calls.clone()).layer(total.clone());
+            layers.layer(buffer).layer(hedge.clone()).service(failover.clone())
+        };
         Stack {
-            hedge: hedge.handle(),
-            failover: failover.handle(),
-            limits: handles.0,
-            breakers: handles.1,
-            client: Arc::new(move || {
-                let layers = ServiceBuilder::new().option_layer(calls.clone()).layer(total.clone());
-                erase(layers.layer(buffer).layer(hedge.clone()).service(failover.clone()))
-            }),
+            hedge: handles.0,
+            failover: handles.1,
+            limits: handles.2,
+            breakers: handles.3,
+            future: future_of(&service),
+            client: Arc::new(move || erase(service())),
         }
     }
 
@@ -154,6 +159,10 @@ impl Stack {
         let probes = self.breakers.iter().map(|breaker| u64::from(breaker.snapshot().probes));
         limits.chain(probes).sum::<u64>() + in_flight(&self.failover)
     }
+}
+
+fn future_of<S: Service<Request>>(_: &impl Fn() -> S) -> usize {
+    size_of::<S::Future>()
 }
 
 /// Calls that are in a limiter, and tokens that they hold.

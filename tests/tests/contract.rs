@@ -4,7 +4,12 @@
 
 use std::{fs, path::Path};
 
-use buttress_tests::{rules, subject, table};
+use buttress_provider::{Provider, ProviderLayer};
+use buttress_tests::{
+    rules,
+    stack::{Numbers, Stack},
+    subject, table,
+};
 
 /// The page, whose table stands between these two lines.
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/contract.md");
@@ -54,4 +59,15 @@ fn the_documented_table_is_what_ran() {
     } else {
         assert_eq!(written, ran, "run this test with BUTTRESS_WRITE_DOCS=1 and look at the difference");
     }
+}
+
+#[test]
+fn the_future_of_the_composed_stack_takes_two_kilobytes_at_most() {
+    let bench = subject::Bench::new(true);
+    let provider = Provider::openai().api_key("sk-test");
+    let provider = ProviderLayer::new(provider).unwrap();
+    let inner = [bench.http(0), bench.http(1)];
+    let stack = Stack::new(&Numbers::default(), &provider, &bench.hook, inner);
+    println!("the future of the composed stack takes {} bytes", stack.future);
+    assert!(stack.future <= 2048, "{} bytes", stack.future);
 }

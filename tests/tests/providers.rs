@@ -3,7 +3,7 @@
 
 use std::{convert::Infallible, fmt::Write as _, sync::Arc, sync::Mutex};
 
-use buttress_call::{Charging, OutputCharge};
+use buttress_call::{Charging, Completion, OutputCharge};
 use buttress_provider::{Provider, ProviderLayer};
 use buttress_wire::Vendor;
 use bytes::Bytes;
@@ -61,7 +61,7 @@ async fn ask(provider: Provider) -> Seen {
     request.headers_mut().insert("content-type", "application/json".parse().unwrap());
     let layer = layer.commit_streams(buttress_provider::Commit::Head);
     let response = layer.layer(client).oneshot(request).await.unwrap();
-    let charging = *response.extensions().get::<Charging>().unwrap();
+    let charging = response.extensions().get::<Completion>().unwrap().charging().unwrap();
     let (request, body) = seen.lock().unwrap().take().unwrap();
     let body = body.collect().await.unwrap().to_bytes();
     Seen { request, body: String::from_utf8(body.to_vec()).unwrap(), charging }

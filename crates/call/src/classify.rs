@@ -4,7 +4,10 @@ use std::{fmt, marker::PhantomData, sync::Arc};
 
 use tower_service::Service;
 
-use crate::{BoxError, Call, Charging, Completion, Ended, Failure, Kept, Kind, Limits, Outcome, error, hint};
+use crate::{
+    Apart, BoxError, Call, Charging, Completion, Ended, Failure, Keep, Kind, Limits, Outcome, Whole, error,
+    hint,
+};
 
 /// What is known of a call at the moment its future resolves.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +58,11 @@ pub trait Classify<Res> {
     note = "for a typed request, give the layer `ByError` or `classify_fn::<Response, _>(|result| ...)`"
 )]
 pub trait Carries<Req> {
+    /// What a request is kept as by layers that may send it again: [`Whole`], or what takes less.
+    ///
+    /// A classifier around another takes that one's; one that does not is right, and costs more.
+    type Kept: Keep<Req>;
+
     /// The call, if the request carries one.
     fn call<'a>(&self, request: &'a Req) -> Option<&'a Call>;
 
@@ -67,14 +75,12 @@ pub trait Carries<Req> {
         None
     }
 
-    /// Keeps what it takes to send the request again. By default a clone; of an `http::Request` less than that.
-    ///
-    /// A classifier around another passes this on, as it does the rest; one that does not is right, and costs more.
-    fn keep(&self, request: &mut Req) -> Kept<Req>
+    /// Keeps what it takes to send the request again.
+    fn keep(&self, request: &mut Req) -> Self::Kept
     where
         Req: Clone,
     {
-        Kept::whole(request.clone())
+        Self::Kept::keep(request)
     }
 }
 
@@ -110,7 +116,10 @@ impl<B> Classify<http::Response<B>> for Http {
 
     fn charging(&self, result: Result<&http::Response<B>, &BoxError>) -> Option<Charging> {
         match result {
-            Ok(response) => response.extensions().get().copied(),
+            Ok(response) => {
+                let own = response.extensions().get().copied();
+                own.or_else(|| response.extensions().get::<Completion>()?.charging())
+            }
             Err(error) => error::find(error)?.charging(),
         }
     }
@@ -124,6 +133,8 @@ impl<B> Classify<http::Response<B>> for Http {
 }
 
 impl<B> Carries<http::Request<B>> for Http {
+    type Kept = Apart<B>;
+
     fn call<'a>(&self, request: &'a http::Request<B>) -> Option<&'a Call> {
         Call::get(request.extensions())
     }
@@ -134,13 +145,6 @@ impl<B> Carries<http::Request<B>> for Http {
 
     fn path<'a>(&self, request: &'a http::Request<B>) -> Option<&'a str> {
         Some(request.uri().path())
-    }
-
-    fn keep(&self, request: &mut http::Request<B>) -> Kept<http::Request<B>>
-    where
-        http::Request<B>: Clone,
-    {
-        Kept::apart(request)
     }
 }
 
@@ -154,6 +158,8 @@ impl<Res> Classify<Res> for ByError {
 }
 
 impl<Req> Carries<Req> for ByError {
+    type Kept = Whole<Req>;
+
     fn call<'a>(&self, _: &'a Req) -> Option<&'a Call> {
         None
     }
@@ -184,6 +190,8 @@ impl<Res, C: Classify<Res> + ?Sized> Classify<Res> for Arc<C> {
 
 #[diagnostic::do_not_recommend]
 impl<Req, C: Carries<Req> + ?Sized> Carries<Req> for Arc<C> {
+    type Kept = C::Kept;
+
     fn call<'a>(&self, request: &'a Req) -> Option<&'a Call> {
         (**self).call(request)
     }
@@ -196,7 +204,7 @@ impl<Req, C: Carries<Req> + ?Sized> Carries<Req> for Arc<C> {
         (**self).path(request)
     }
 
-    fn keep(&self, request: &mut Req) -> Kept<Req>
+    fn keep(&self, request: &mut Req) -> C::Kept
     where
         Req: Clone,
     {
@@ -266,6 +274,8 @@ where
 }
 
 impl<Req, Res, F> Carries<Req> for ClassifyFn<Res, F> {
+    type Kept = Whole<Req>;
+
     fn call<'a>(&self, _: &'a Req) -> Option<&'a Call> {
         None
     }
@@ -328,6 +338,8 @@ impl<Req, Res, C: Classify<Res>> Classify<Res> for WithCall<Req, C> {
 }
 
 impl<Req, C> Carries<Req> for WithCall<Req, C> {
+    type Kept = Whole<Req>;
+
     fn call<'a>(&self, request: &'a Req) -> Option<&'a Call> {
         Some((self.read)(request))
     }
@@ -360,7 +372,7 @@ pub fn check<Req>(_service: &impl Service<Req>) {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Error, Failure, Origin, Progress, Usage};
+    use crate::{Error, Failure, Origin, OutputCharge, Progress, Usage};
 
     fn http(result: Result<&http::Response<()>, &BoxError>) -> Ended {
         match Http.classify(result) {
@@ -378,6 +390,18 @@ mod tests {
         ender.end(Outcome::Success);
         let Verdict::Pending(completion) = Http.classify(Ok(&response)) else { panic!("not pending") };
         assert!(completion.ended().is_some());
+    }
+
+    #[test]
+    fn how_the_provider_charges_is_in_the_completion_and_an_extension_of_its_own_comes_first() {
+        let mut response = http::Response::new(());
+        assert_eq!(Http.charging(Ok(&response)), None);
+        let [told, own] = [OutputCharge::AsStreamed, OutputCharge::Free].map(Charging::new);
+        let (completion, _ender) = Completion::pair_with_charging(Progress::new(), told);
+        response.extensions_mut().insert(completion);
+        assert_eq!(Http.charging(Ok(&response)), Some(told));
+        response.extensions_mut().insert(own);
+        assert_eq!(Http.charging(Ok(&response)), Some(own));
     }
 
     #[test]

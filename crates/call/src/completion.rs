@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::{
-    Ended, Failure, Outcome, Progress,
+    Charging, Ended, Failure, Outcome, Progress,
     sync::{Arc, Mutex, lock},
 };
 
@@ -29,6 +29,7 @@ pub struct Ender {
 
 struct Inner {
     progress: Progress,
+    charging: Option<Charging>,
     state: Mutex<State>,
 }
 
@@ -63,14 +64,28 @@ impl Hooks {
 impl Completion {
     /// A reader and its ender, over the clock of the attempt.
     pub fn pair(progress: Progress) -> (Completion, Ender) {
+        Self::made(progress, None)
+    }
+
+    /// The same of an answer whose provider charges in this way.
+    pub fn pair_with_charging(progress: Progress, charging: Charging) -> (Completion, Ender) {
+        Self::made(progress, Some(charging))
+    }
+
+    fn made(progress: Progress, charging: Option<Charging>) -> (Completion, Ender) {
         let state = Mutex::new(State::Open { blame: None, hooks: Hooks::default() });
-        let inner = Arc::new(Inner { progress, state });
+        let inner = Arc::new(Inner { progress, charging, state });
         (Completion { inner: inner.clone() }, Ender { inner: Some(inner) })
     }
 
     /// The attempt's clock.
     pub fn progress(&self) -> &Progress {
         &self.inner.progress
+    }
+
+    /// How the provider charges, if that is known.
+    pub fn charging(&self) -> Option<Charging> {
+        self.inner.charging
     }
 
     /// The end, once it is known.

@@ -9,50 +9,60 @@ use http::{
 
 use crate::{Call, Carries};
 
-/// A request, kept so that it can be sent again.
+/// A request, kept so that it can be sent again: what a [`Carries`] makes of one that is about to go out.
 ///
-/// [`Carries::keep`] makes one of a request that is about to go out. Of an `http::Request` it has its own method, URI,
-/// body and [`Call`]; all layers that keep the same call share one copy of its headers. A layer in between that changes
-/// the headers is right all the same: whoever keeps the request next compares them, and makes a copy of what it sees.
-#[derive(Clone)]
-pub struct Kept<Req> {
-    request: Req,
-    /// What was taken out of the request; `None` if it is whole.
-    apart: Option<Box<Apart<Req>>>,
-}
-
-#[derive(Clone)]
-struct Apart<Req> {
-    call: Call,
-    join: fn(Req, Call) -> Req,
-}
-
-impl<Req> Kept<Req> {
-    /// A request as it is.
-    pub fn whole(request: Req) -> Self {
-        Kept { request, apart: None }
-    }
+/// [`Whole`] is one for any request that is `Clone`.
+pub trait Keep<Req>: Sized {
+    /// Keeps what it takes to send the request again. The request may gain what its kept copies share.
+    fn keep(request: &mut Req) -> Self
+    where
+        Req: Clone;
 
     /// The request, to be sent.
-    pub fn into_request(self) -> Req {
-        match self.apart {
-            None => self.request,
-            Some(apart) => (apart.join)(self.request, apart.call),
-        }
-    }
+    fn into_request(self) -> Req;
 
     /// The call that the request carries.
-    pub fn call<'a>(&'a self, carries: &impl Carries<Req>) -> Option<&'a Call> {
-        match &self.apart {
-            None => carries.call(&self.request),
-            Some(apart) => Some(&apart.call),
-        }
+    fn call<'a>(&'a self, carries: &'a impl Carries<Req>) -> Option<&'a Call>;
+}
+
+/// A clone of a request.
+#[derive(Clone)]
+pub struct Whole<Req>(Req);
+
+impl<Req> Keep<Req> for Whole<Req> {
+    fn keep(request: &mut Req) -> Self
+    where
+        Req: Clone,
+    {
+        Whole(request.clone())
+    }
+
+    fn into_request(self) -> Req {
+        self.0
+    }
+
+    fn call<'a>(&'a self, carries: &'a impl Carries<Req>) -> Option<&'a Call> {
+        carries.call(&self.0)
     }
 }
 
-impl<B> Kept<http::Request<B>> {
-    /// Takes apart what of an HTTP request would be costly to clone.
-    pub(crate) fn apart(request: &mut http::Request<B>) -> Self
+/// An HTTP request without what is costly to clone, in a box of its own.
+///
+/// It has its own method, URI, body and [`Call`]; all layers that keep the same call share one copy of its headers. A
+/// layer in between that changes the headers is right all the same: whoever keeps the request next compares them, and
+/// makes a copy of what it sees.
+#[derive(Clone)]
+pub struct Apart<B>(Box<Parts<B>>);
+
+#[derive(Clone)]
+struct Parts<B> {
+    /// Without its headers and its call.
+    rest: http::Request<B>,
+    call: Call,
+}
+
+impl<B> Keep<http::Request<B>> for Apart<B> {
+    fn keep(request: &mut http::Request<B>) -> Self
     where
         http::Request<B>: Clone,
     {
@@ -72,22 +82,34 @@ impl<B> Kept<http::Request<B>> {
         }
         *request.headers_mut() = headers;
         *request.extensions_mut() = extensions;
-        Kept { request: rest, apart: Some(Box::new(Apart { call, join })) }
+        Apart(Box::new(Parts { rest, call }))
+    }
+
+    fn into_request(self) -> http::Request<B> {
+        let Parts { mut rest, call } = *self.0;
+        if let Some(headers) = call.headers() {
+            *rest.headers_mut() = headers.to_map();
+        }
+        rest.extensions_mut().insert(call);
+        rest
+    }
+
+    fn call<'a>(&'a self, _: &'a impl Carries<http::Request<B>>) -> Option<&'a Call> {
+        Some(&self.0.call)
     }
 }
 
-fn join<B>(mut request: http::Request<B>, call: Call) -> http::Request<B> {
-    if let Some(headers) = call.headers() {
-        *request.headers_mut() = headers.to_map();
-    }
-    request.extensions_mut().insert(call);
-    request
-}
-
-impl<Req> fmt::Debug for Kept<Req> {
+impl<Req> fmt::Debug for Whole<Req> {
     // Neither the prompt nor what it is sent with.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Kept").field("whole", &self.apart.is_none()).finish_non_exhaustive()
+        f.debug_struct("Whole").finish_non_exhaustive()
+    }
+}
+
+impl<B> fmt::Debug for Apart<B> {
+    // The same.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Apart").finish_non_exhaustive()
     }
 }
 

@@ -26,7 +26,7 @@ pub use classify::{
 pub use completion::{Completion, Ender};
 pub use context::{Attempt, Call, Cause, InUse, Priority, Targets};
 pub use error::{BoxError, Error, Origin, Upstream, failure, find};
-pub use kept::Kept;
+pub use kept::{Apart, Keep, Whole};
 pub use kind::{Cooling, Kind, Retry, Settle};
 pub use limits::{Charging, Limit, Limits, OutputCharge, Refused};
 pub use observer::{Note, Observer};

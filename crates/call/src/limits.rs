@@ -64,8 +64,8 @@ impl Limits {
     }
 }
 
-/// How a provider charges a call against its token limit: a response extension, and part of
-/// [`Error`](crate::Error).
+/// How a provider charges a call against its token limit: part of a response's [`Completion`](crate::Completion), or an
+/// extension of its own, and part of [`Error`](crate::Error).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Charging {

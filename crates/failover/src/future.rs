@@ -23,18 +23,20 @@ pin_project! {
     pub struct ResponseFuture<S, C, Req>
     where
         S: Service<Req>,
+        C: Carries<Req>,
     {
         // Before the tour, whose guards must outlive the attempt.
         #[pin]
-        attempt: Attempt<S::Future>,
-        tour: Tour<S, C, Req>,
+        attempt: Attempt<S::Future, Req>,
+        tour: Tour<S, C, C::Kept>,
     }
 }
 
 pin_project! {
     #[project = AttemptProj]
-    enum Attempt<F> {
-        None,
+    enum Attempt<F, Req> {
+        /// The next target is looked for. `None`: what was kept is the request.
+        Next { request: Option<Req> },
         Under { #[pin] way: F },
     }
 }
@@ -44,8 +46,10 @@ where
     S: Service<Req>,
     C: Carries<Req>,
 {
+    #[inline]
     pub(crate) fn new(fleet: Arc<Fleet<S>>, classify: C, request: Req) -> Self {
-        ResponseFuture { attempt: Attempt::None, tour: Tour::new(fleet, classify, request) }
+        let tour = Tour::new(fleet, classify, &request);
+        ResponseFuture { attempt: Attempt::Next { request: Some(request) }, tour }
     }
 }
 
@@ -62,9 +66,9 @@ where
         let mut this = self.project();
         loop {
             let result = match this.attempt.as_mut().project() {
-                AttemptProj::None => match ready!(this.tour.poll_target(cx)) {
+                AttemptProj::Next { request } => match ready!(this.tour.poll_target(cx)) {
                     Some(Ok(readied)) => {
-                        let way = this.tour.send(readied);
+                        let way = this.tour.send(readied, request.take());
                         this.attempt.set(Attempt::Under { way });
                         continue;
                     }
@@ -76,11 +80,22 @@ where
                         this.tour.waits_for_answer();
                         return Poll::Pending;
                     };
-                    this.attempt.set(Attempt::None);
+                    this.attempt.set(Attempt::Next { request: None });
                     result.map_err(Into::into)
                 }
             };
-            if let ControlFlow::Break(end) = this.tour.judge(result) {
+            // Apart, so that a good answer is not put together first.
+            let judged = match result {
+                Ok(response) => match this.tour.judge(Ok(&response)) {
+                    None => return Poll::Ready(Ok(response)),
+                    Some(failure) => this.tour.failed(Ok(response), failure),
+                },
+                Err(error) => match this.tour.judge(Err(&error)) {
+                    None => return Poll::Ready(Err(error)),
+                    Some(failure) => this.tour.failed(Err(error), failure),
+                },
+            };
+            if let ControlFlow::Break(end) = judged {
                 return Poll::Ready(end);
             }
         }
@@ -90,6 +105,7 @@ where
 impl<S, C, Req> fmt::Debug for ResponseFuture<S, C, Req>
 where
     S: Service<Req>,
+    C: Carries<Req>,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture").finish_non_exhaustive()

@@ -12,6 +12,8 @@ pub(crate) struct Log {
     attempts: Vec<Attempt>,
     cause: Option<(Failure, Option<BoxError>)>,
     usage: Option<Usage>,
+    /// The largest window that the prompt was found too long for.
+    pub(crate) outgrown: Option<u64>,
 }
 
 impl Log {

@@ -242,6 +242,7 @@ where
         Poll::Ready(Ok(()))
     }
 
+    #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
         if !self.fleet.is_latest() {
             self.fleet = self.shared.fleet();

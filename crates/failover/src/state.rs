@@ -9,6 +9,7 @@ use std::{
 };
 
 use buttress_call::{Failure, Kind};
+use tokio::time::Instant;
 
 use crate::{
     capability::Capabilities,
@@ -114,9 +115,9 @@ impl State {
         !self.cooler.warm_up.has_room()
     }
 
-    /// A call brought its first content after this time, if that is known.
+    /// A call brought its first content after this time, if that is known, as was seen at this moment.
     #[inline]
-    pub(crate) fn succeeded(&self, first_content: Option<Duration>, era: Option<Era>) {
+    pub(crate) fn succeeded(&self, first_content: Option<(Duration, Instant)>, era: Option<Era>) {
         self.traffic.succeeded(first_content);
         let warm_up = &self.cooler.warm_up;
         if warm_up.allowed().is_some() {

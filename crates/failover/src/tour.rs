@@ -5,7 +5,7 @@ mod next;
 
 use std::sync::Arc;
 
-use buttress_call::{Carries, InUse, Kept};
+use buttress_call::{Carries, InUse};
 use tokio::time::Instant;
 
 use crate::{
@@ -20,64 +20,63 @@ use crate::{
 };
 
 /// The state of one call. Everything boxed is there only once something has gone wrong, or runs beside.
-pub(crate) struct Tour<S, C, Req> {
+pub(crate) struct Tour<S, C, K> {
     fleet: Arc<Fleet<S>>,
     classify: C,
-    /// Gone once the last target has it.
-    request: Option<Kept<Req>>,
+    /// What was sent, kept for another target; none once the last one has it.
+    kept: Option<K>,
     carried: Carried,
     /// The bits of the targets that were called, or failed to become ready.
     tried: u64,
     /// The bits of those that lack what the request needs.
     unfit: u64,
-    /// The largest window that the prompt was found too long for.
-    outgrown: Option<u64>,
     /// The bits of those that were passed over for the current one because they were not ready.
     unready: u64,
     /// The place in the fleet of the attempt's target; the fleet is replaced only between attempts.
-    current: usize,
+    current: u32,
     sent: bool,
     /// Since when, and since which era, the attempt is pending: it counts among its target's calls in flight.
     since: Option<(Instant, Era)>,
-    held: Option<Box<Held>>,
+    in_use: Option<InUse>,
+    comeback: Option<Box<Comeback>>,
     waiting: Option<Box<Waiting<S>>>,
     log: Option<Box<Log>>,
 }
 
-/// What an attempt holds until its future is gone.
-struct Held {
+/// The attempt's target is, or was, out of service: what its success ends, and the right to try.
+struct Comeback {
     seen: Seen,
     _probe: Option<Probe>,
-    _in_use: Option<InUse>,
 }
 
-impl<S, C, Req> Tour<S, C, Req>
-where
-    C: Carries<Req>,
-{
-    pub(crate) fn new(fleet: Arc<Fleet<S>>, classify: C, request: Req) -> Self {
-        let carried = classify.call(&request).map_or_else(Carried::default, Carried::of);
+impl<S, C, K> Tour<S, C, K> {
+    #[inline]
+    pub(crate) fn new<Req>(fleet: Arc<Fleet<S>>, classify: C, request: &Req) -> Self
+    where
+        C: Carries<Req>,
+    {
+        let carried = classify.call(request).map_or_else(Carried::default, Carried::of);
         let unfit = if fleet.is_picky { unfit(&fleet.states, carried.shape.as_deref(), None) } else { 0 };
         Tour {
             fleet,
             classify,
-            request: Some(Kept::whole(request)),
+            kept: None,
             carried,
             tried: 0,
             unfit,
-            outgrown: None,
             unready: 0,
             current: 0,
             sent: false,
             since: None,
-            held: None,
+            in_use: None,
+            comeback: None,
             waiting: None,
             log: None,
         }
     }
 }
 
-impl<S, C, Req> Tour<S, C, Req> {
+impl<S, C, K> Tour<S, C, K> {
     fn rank(&self, index: usize) -> Rank {
         self.carried.rank(&self.fleet.states[index])
     }
@@ -97,7 +96,8 @@ impl<S, C, Req> Tour<S, C, Req> {
     #[cold]
     fn judge_fitness(&mut self) {
         if self.fleet.is_picky {
-            self.unfit = unfit(&self.fleet.states, self.carried.shape.as_deref(), self.outgrown);
+            let outgrown = self.log.as_ref().and_then(|log| log.outgrown);
+            self.unfit = unfit(&self.fleet.states, self.carried.shape.as_deref(), outgrown);
         }
     }
 
@@ -105,17 +105,23 @@ impl<S, C, Req> Tour<S, C, Req> {
         self.log.as_ref().is_some_and(|log| log.upstream_failed())
     }
 
+    #[cold]
+    fn given_up(&self, since: Instant, era: Era) {
+        self.state().traffic.given_up(since.elapsed());
+        self.state().left(era);
+    }
+
     fn state(&self) -> &Arc<State> {
-        &self.fleet.states[self.current]
+        &self.fleet.states[self.current as usize]
     }
 }
 
-impl<S, C, Req> Drop for Tour<S, C, Req> {
+impl<S, C, K> Drop for Tour<S, C, K> {
     // The attempt's future is gone by now.
+    #[inline]
     fn drop(&mut self) {
         if let Some((since, era)) = self.since.take() {
-            self.state().traffic.given_up(since.elapsed());
-            self.state().left(era);
+            self.given_up(since, era);
         }
     }
 }

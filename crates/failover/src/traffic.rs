@@ -56,11 +56,11 @@ impl Traffic {
         self.in_flight.load(Relaxed)
     }
 
-    /// A call brought its first content after this time, if that is known.
+    /// A call brought its first content after this time, if that is known, as was seen at this moment.
     #[inline]
-    pub(crate) fn succeeded(&self, first_content: Option<Duration>) {
-        if let Some(time) = first_content {
-            self.speed.record(time, self.ticks());
+    pub(crate) fn succeeded(&self, first_content: Option<(Duration, Instant)>) {
+        if let Some((time, now)) = first_content {
+            self.speed.record(time, self.ticks_at(now));
         }
         if self.failures.any() {
             self.failures.record(false, self.ticks());
@@ -97,7 +97,12 @@ impl Traffic {
 
     /// Hundredths of a second since the target was made: 497 days in 32 bits, after which estimates start anew.
     fn ticks(&self) -> u32 {
-        (self.base.elapsed().as_millis() / 10) as u32
+        self.ticks_at(Instant::now())
+    }
+
+    fn ticks_at(&self, now: Instant) -> u32 {
+        let age = now.saturating_duration_since(self.base);
+        (age.as_secs() * 100 + u64::from(age.subsec_millis() / 10)) as u32
     }
 }
 

@@ -27,6 +27,7 @@ pin_project! {
     pub struct ResponseFuture<S, C, Req>
     where
         S: Service<Req>,
+        C: Carries<Req>,
     {
         #[pin]
         first: Option<S::Future>,
@@ -35,7 +36,7 @@ pin_project! {
         #[pin]
         timer: Option<Sleep>,
         // Gone once no further try may be made.
-        spare: Option<Spare<S, Req>>,
+        spare: Option<Spare<S, C::Kept>>,
         // None for a call that may not be hedged: such a call teaches nothing either.
         watch: Option<Watch>,
         classify: C,
@@ -47,9 +48,10 @@ const RESOLVED: &str = "a future must not be polled after it has resolved";
 impl<S, C, Req> ResponseFuture<S, C, Req>
 where
     S: Service<Req>,
+    C: Carries<Req>,
 {
     /// A call that may be hedged.
-    pub(crate) fn hedged(first: S::Future, spare: Spare<S, Req>, watch: Watch, classify: C) -> Self {
+    pub(crate) fn hedged(first: S::Future, spare: Spare<S, C::Kept>, watch: Watch, classify: C) -> Self {
         let (spare, watch) = (Some(spare), Some(watch));
         ResponseFuture { first: Some(first), race: None, timer: None, spare, watch, classify }
     }
@@ -211,6 +213,7 @@ fn late_at<F, Res>(race: Option<&Race<F, Res>>, watch: &Watch) -> Option<Instant
 impl<S, C, Req> fmt::Debug for ResponseFuture<S, C, Req>
 where
     S: Service<Req>,
+    C: Carries<Req>,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture").finish_non_exhaustive()

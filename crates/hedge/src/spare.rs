@@ -6,16 +6,16 @@ use std::{
     task::{Context, Poll},
 };
 
-use buttress_call::{BoxError, Call, Carries, Cause, Kept, Progress};
+use buttress_call::{BoxError, Call, Carries, Cause, Keep, Progress};
 use tokio::time::Instant;
 use tower_service::Service;
 
 use crate::shared::Shared;
 
 /// A service and a request for as many hedges as are left.
-pub(crate) struct Spare<S, Req> {
+pub(crate) struct Spare<S, K> {
     service: S,
-    kept: Kept<Req>,
+    kept: K,
     left: u32,
 }
 
@@ -26,32 +26,34 @@ pub(crate) struct Leg<F> {
     progress: Option<Progress>,
 }
 
-impl<S, Req> Spare<S, Req> {
-    pub(crate) fn new(service: S, kept: Kept<Req>, left: u32) -> Self {
+impl<S, K> Spare<S, K> {
+    pub(crate) fn new(service: S, kept: K, left: u32) -> Self {
         Spare { service, kept, left }
     }
 
     /// Whether nobody waits for an answer any more.
-    fn is_overdue(&self, carries: &impl Carries<Req>) -> bool {
+    fn is_overdue<Req>(&self, carries: &impl Carries<Req>) -> bool
+    where
+        K: Keep<Req>,
+    {
         let deadline = self.kept.call(carries).and_then(Call::deadline);
         deadline.is_some_and(|deadline| deadline <= Instant::now())
     }
-}
 
-impl<S, Req> Spare<S, Req>
-where
-    S: Service<Req> + Clone,
-    S::Error: Into<BoxError>,
-    Req: Clone,
-{
     /// Sends a hedge, if there is time and budget for it and a service that is ready at once. A call that got none once
     /// gets none later: a hedge that has to wait comes too late.
-    pub(crate) fn send(
+    pub(crate) fn send<Req>(
         slot: &mut Option<Self>,
-        carries: &impl Carries<Req>,
+        carries: &impl Carries<Req, Kept = K>,
         shared: &Shared,
         cx: &mut Context<'_>,
-    ) -> Option<Leg<S::Future>> {
+    ) -> Option<Leg<S::Future>>
+    where
+        S: Service<Req> + Clone,
+        S::Error: Into<BoxError>,
+        K: Keep<Req>,
+        Req: Clone,
+    {
         let mut spare = slot.take()?;
         if spare.is_overdue(carries) {
             return None;
@@ -60,17 +62,14 @@ where
             shared.throttled.fetch_add(1, Relaxed);
             return None;
         };
-        let rest = (spare.left > 1).then(|| Spare {
-            service: spare.service.clone(),
-            kept: spare.kept.clone(),
-            left: spare.left - 1,
-        });
+        let another = (spare.left > 1).then(|| spare.service.clone());
         if !matches!(spare.service.poll_ready(cx), Poll::Ready(Ok(()))) {
             shared.refused.fetch_add(1, Relaxed);
             return None;
         }
-        // A clock of its own, so that nobody takes its ticks for the first try's.
         let mut request = spare.kept.into_request();
+        let rest = another.map(|service| Spare::new(service, carries.keep(&mut request), spare.left - 1));
+        // A clock of its own, so that nobody takes its ticks for the first try's.
         let progress = carries.call_mut(&mut request).map(|call| {
             call.begin_attempt(Cause::Hedge);
             call.ensure_progress().clone()

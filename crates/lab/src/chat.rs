@@ -5,7 +5,7 @@ use std::{fmt, pin::Pin, sync::Arc};
 
 use buttress_call::{
     BoxError, ByError, Call, Carries, Classify, Completion, Ended, Ender, Outcome, Progress, Shape, Verdict,
-    WithCall, failure, with_call,
+    Whole, WithCall, failure, with_call,
 };
 use tokio::time::Instant;
 
@@ -82,6 +82,8 @@ impl Classify<Answer> for ByEnd {
 }
 
 impl<T> Carries<Ask<T>> for ByEnd {
+    type Kept = Whole<Ask<T>>;
+
     fn call<'a>(&self, ask: &'a Ask<T>) -> Option<&'a Call> {
         Some(&ask.call)
     }

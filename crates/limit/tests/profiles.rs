@@ -12,7 +12,7 @@ use std::{
 
 use buttress_call::{
     BoxError, ByError, Carries, Charging, Classify, Ended, Error, Failure, Kind, Origin, Outcome,
-    OutputCharge, Usage, Verdict, find,
+    OutputCharge, Usage, Verdict, Whole, find,
 };
 use buttress_limit::{Estimate, LimitLayer, Policy};
 use tokio::time::{Instant, sleep};
@@ -115,6 +115,8 @@ impl Classify<Usage> for ByUsage {
 }
 
 impl Carries<Prompt> for ByUsage {
+    type Kept = Whole<Prompt>;
+
     fn call<'a>(&self, _: &'a Prompt) -> Option<&'a buttress_call::Call> {
         None
     }

@@ -44,7 +44,8 @@ where
 {
     /// The body of an answer that is let through, and its completion. A `finished` answer is all held, and has ended.
     pub(crate) fn new(reader: Reader<B>, provider: Arc<Endpoint>, finished: bool) -> (Self, Completion) {
-        let (completion, ender) = Completion::pair(reader.progress().clone());
+        let progress = reader.progress().clone();
+        let (completion, ender) = Completion::pair_with_charging(progress, provider.charging);
         let mut body = ProviderBody { reader, provider, ender: Some(ender), error: None, linger: None };
         if finished {
             body.finish(Outcome::Success);

@@ -90,8 +90,7 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (parts, body) = request.into_parts();
         BufferFuture {
-            state: State::Collecting { body, collected: BytesMut::new() },
-            parts: Some(parts),
+            state: State::Collecting { body, collected: BytesMut::new(), parts: Some(parts) },
             service: self.inner.clone(),
             limit: self.limit,
         }
@@ -107,7 +106,6 @@ pin_project! {
     {
         #[pin]
         state: State<S::Future, B>,
-        parts: Option<request::Parts>,
         service: S,
         limit: usize,
     }
@@ -116,8 +114,8 @@ pin_project! {
 pin_project! {
     #[project = StateProj]
     enum State<F, B> {
-        Collecting { #[pin] body: B, collected: BytesMut },
-        Collected { body: Bytes, marker: PhantomData<B> },
+        Collecting { #[pin] body: B, collected: BytesMut, parts: Option<request::Parts> },
+        Collected { request: Option<Request<Full<Bytes>>>, marker: PhantomData<B> },
         Calling { #[pin] future: F },
     }
 }
@@ -135,18 +133,17 @@ where
         let mut this = self.project();
         loop {
             match this.state.as_mut().project() {
-                StateProj::Collecting { body, collected } => {
+                StateProj::Collecting { body, collected, parts } => {
                     let body = ready!(poll_collect(body, collected, *this.limit, cx))?;
-                    if let Some(parts) = this.parts {
-                        keep_shape(parts, &body);
-                    }
-                    this.state.set(State::Collected { body, marker: PhantomData });
+                    let mut parts = parts.take().expect("the parts are taken once, here");
+                    keep_shape(&mut parts, &body);
+                    let request = Some(Request::from_parts(parts, Full::new(body)));
+                    this.state.set(State::Collected { request, marker: PhantomData });
                 }
-                StateProj::Collected { body, .. } => {
+                StateProj::Collected { request, .. } => {
                     ready!(this.service.poll_ready(cx)).map_err(Into::into)?;
-                    let body = std::mem::take(body);
-                    let parts = this.parts.take().expect("the parts are taken once, here");
-                    let future = this.service.call(Request::from_parts(parts, Full::new(body)));
+                    let request = request.take().expect("the request is taken once, here");
+                    let future = this.service.call(request);
                     this.state.set(State::Calling { future });
                 }
                 StateProj::Calling { future } => return future.poll(cx).map_err(Into::into),

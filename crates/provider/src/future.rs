@@ -242,7 +242,6 @@ where
     let mut response = Response::from_parts(parts, body);
     let extensions = response.extensions_mut();
     extensions.insert(completion);
-    extensions.insert(config.endpoint.charging);
     if !limits.is_empty() {
         extensions.insert(limits);
     }

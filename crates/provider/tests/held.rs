@@ -4,7 +4,7 @@ mod kit;
 
 use std::{error::Error as _, io, time::Duration};
 
-use buttress_call::{Charging, Kind, Limits, Origin, OutputCharge, Usage};
+use buttress_call::{Completion, Kind, Limits, Origin, OutputCharge, Usage};
 use buttress_provider::{Commit, Said};
 use kit::*;
 
@@ -263,7 +263,8 @@ async fn what_the_answer_says_of_limits_and_how_it_charges_is_in_the_response() 
     let answer = Answer::stream(&[HELLO, DONE]).header("x-ratelimit-remaining-requests", "3");
     let response = Client::new(answer).stream().await.unwrap();
     assert_eq!(response.extensions().get::<Limits>().unwrap().requests.remaining, Some(3));
-    assert_eq!(response.extensions().get::<Charging>().unwrap().output, OutputCharge::ReservedAndSettled,);
+    let charging = response.extensions().get::<Completion>().unwrap().charging();
+    assert_eq!(charging.unwrap().output, OutputCharge::ReservedAndSettled);
     let response = Client::new(Answer::stream(&[HELLO, DONE])).stream().await.unwrap();
     assert!(response.extensions().get::<Limits>().is_none());
 }

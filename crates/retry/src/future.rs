@@ -7,7 +7,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use buttress_call::{BoxError, Carries, Classify, Kept};
+use buttress_call::{BoxError, Carries, Classify, Keep};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
@@ -22,22 +22,23 @@ pin_project! {
     pub struct ResponseFuture<S, C, V, H, Req>
     where
         S: Service<Req>,
+        C: Carries<Req>,
     {
         #[pin]
-        state: State<S::Future>,
+        state: State<S::Future, Req>,
         policy: RetryPolicy<C, V, H>,
         service: S,
-        // Gone once the call has its result.
-        kept: Option<Kept<Req>>,
+        // There while an attempt is under way.
+        kept: Option<C::Kept>,
     }
 }
 
 pin_project! {
     #[project = StateProj]
-    enum State<F> {
+    enum State<F, Req> {
         Attempt { #[pin] attempt: F },
-        Waiting { wait: Wait },
-        Readying,
+        Waiting { wait: Wait, request: Option<Req> },
+        Readying { request: Option<Req> },
     }
 }
 
@@ -46,8 +47,9 @@ const RESOLVED: &str = "a future must not be polled after it has resolved";
 impl<S, C, V, H, Req> ResponseFuture<S, C, V, H, Req>
 where
     S: Service<Req>,
+    C: Carries<Req>,
 {
-    pub(crate) fn new(attempt: S::Future, policy: RetryPolicy<C, V, H>, service: S, kept: Kept<Req>) -> Self {
+    pub(crate) fn new(attempt: S::Future, policy: RetryPolicy<C, V, H>, service: S, kept: C::Kept) -> Self {
         ResponseFuture { state: State::Attempt { attempt }, policy, service, kept: Some(kept) }
     }
 }
@@ -74,16 +76,16 @@ where
                     let Some(wait) = this.policy.again(&mut request, &mut result, fault) else {
                         return Poll::Ready(result);
                     };
-                    *this.kept = Some(Kept::whole(request));
-                    this.state.set(State::Waiting { wait });
+                    this.state.set(State::Waiting { wait, request: Some(request) });
                 }
-                StateProj::Waiting { wait } => {
+                StateProj::Waiting { wait, request } => {
                     ready!(Pin::new(wait).poll(cx));
-                    this.state.set(State::Readying);
+                    let request = request.take();
+                    this.state.set(State::Readying { request });
                 }
-                StateProj::Readying => {
+                StateProj::Readying { request } => {
                     ready!(this.service.poll_ready(cx)).map_err(Into::into)?;
-                    let mut request = this.kept.take().expect(RESOLVED).into_request();
+                    let mut request = request.take().expect(RESOLVED);
                     *this.kept = Some(this.policy.keep_request(&mut request));
                     let attempt = this.service.call(request);
                     this.state.set(State::Attempt { attempt });
@@ -96,6 +98,7 @@ where
 impl<S, C, V, H, Req> fmt::Debug for ResponseFuture<S, C, V, H, Req>
 where
     S: Service<Req>,
+    C: Carries<Req>,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture").finish_non_exhaustive()

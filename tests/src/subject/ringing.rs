@@ -1,6 +1,6 @@
 //! A classifier that runs a user's code first.
 
-use buttress_call::{BoxError, Call, Carries, Charging, Classify, Kept, Limits, Verdict};
+use buttress_call::{BoxError, Call, Carries, Charging, Classify, Limits, Verdict};
 
 use super::Hook;
 
@@ -40,6 +40,8 @@ impl<Res, C: Classify<Res>> Classify<Res> for Ringing<C> {
 }
 
 impl<Req, C: Carries<Req>> Carries<Req> for Ringing<C> {
+    type Kept = C::Kept;
+
     fn call<'a>(&self, request: &'a Req) -> Option<&'a Call> {
         self.hook.ring();
         self.inner.call(request)
@@ -50,7 +52,7 @@ impl<Req, C: Carries<Req>> Carries<Req> for Ringing<C> {
         self.inner.call_mut(request)
     }
 
-    fn keep(&self, request: &mut Req) -> Kept<Req>
+    fn keep(&self, request: &mut Req) -> C::Kept
     where
         Req: Clone,
     {

@@ -3,7 +3,7 @@
 use std::{ops::ControlFlow, sync::atomic::Ordering::Relaxed, time::Duration};
 
 use buttress_call::{
-    BoxError, Carries, Cause, Classify, Completion, Failure, Kind, Note, Outcome, Usage, Verdict,
+    BoxError, Carries, Cause, Classify, Completion, Ended, Failure, Keep, Kind, Note, Outcome, Usage, Verdict,
 };
 use tokio::time::Instant;
 use tower_service::Service;
@@ -16,21 +16,21 @@ use crate::{
     warm_up::Era,
 };
 
-impl<S, C, Req> Tour<S, C, Req> {
-    /// Calls the current target.
+impl<S, C, K> Tour<S, C, K> {
+    /// Calls the current target, with the request or what was kept of it.
     #[inline]
-    pub(crate) fn send(&mut self, mut readied: S) -> S::Future
+    pub(crate) fn send<Req>(&mut self, mut readied: S, request: Option<Req>) -> S::Future
     where
         S: Service<Req>,
-        C: Carries<Req>,
+        C: Carries<Req, Kept = K>,
+        K: Keep<Req>,
         Req: Clone,
     {
+        let request = request.or_else(|| self.kept.take().map(K::into_request));
+        let mut request = request.expect("only the last target's is not kept, and each is tried once");
         if let Some((from, kind)) = self.log.as_ref().and_then(|log| log.last()) {
-            self.fails_over(from, kind);
+            self.fails_over(from, kind, &request);
         }
-        let kept = self.request.take();
-        let kept = kept.expect("only the last target's is not kept, and each is tried once");
-        let mut request = kept.into_request();
         if let Some(call) = self.classify.call_mut(&mut request) {
             if self.sent {
                 call.begin_attempt(Cause::Failover);
@@ -41,13 +41,13 @@ impl<S, C, Req> Tour<S, C, Req> {
         // A target that is added later finds no request, and is not tried.
         let is_last = self.fleet.all & !(self.tried | self.unfit) == 0;
         if !is_last {
-            self.request = Some(self.classify.keep(&mut request));
+            self.kept = Some(self.classify.keep(&mut request));
         }
         readied.call(request)
     }
 
     #[cold]
-    fn fails_over(&self, from: &str, failed: Kind)
+    fn fails_over<Req>(&self, from: &str, failed: Kind, request: &Req)
     where
         C: Carries<Req>,
     {
@@ -57,7 +57,7 @@ impl<S, C, Req> Tour<S, C, Req> {
         } else {
             tracing::warn!(from, to, kind, "failing over");
         }
-        if let Some(call) = self.request.as_ref().and_then(|kept| kept.call(&self.classify)) {
+        if let Some(call) = self.classify.call(request) {
             call.tell(Note::FailingOver { from, to, kind: failed });
         }
     }
@@ -70,39 +70,43 @@ impl<S, C, Req> Tour<S, C, Req> {
         }
     }
 
-    /// Whether the current target's result is the call's; if not, it is noted, and the call goes on.
+    /// The failure that the current target's result is, with its usage; nothing, if the result is the caller's.
     #[inline]
-    pub(crate) fn judge<Res>(&mut self, result: Result<Res, BoxError>) -> ControlFlow<Result<Res, BoxError>>
+    pub(crate) fn judge<Res>(&mut self, result: Result<&Res, &BoxError>) -> Option<(Failure, Option<Usage>)>
     where
         C: Classify<Res>,
     {
-        let time = self.since.map(|(since, _)| since.elapsed());
-        let served = match self.classify.classify(result.as_ref()) {
+        let time = self.since.map(|(since, _)| {
+            let now = Instant::now();
+            (now.saturating_duration_since(since), now)
+        });
+        let served = match self.classify.classify(result) {
             Verdict::Pending(completion) => {
                 self.flows(completion, time);
                 true
             }
-            Verdict::Ended(ended) => match ended.outcome {
-                Outcome::Failure(failure) => return self.failed(result, failure, ended.usage),
-                outcome => {
-                    let served = outcome.is_success();
-                    if served {
-                        self.state().succeeded(time, self.era());
-                    }
-                    served
-                }
-            },
+            Verdict::Ended(Ended { outcome: Outcome::Failure(failure), usage, .. }) => {
+                return Some((failure, usage));
+            }
+            Verdict::Ended(Ended { outcome: Outcome::Success, .. }) => {
+                self.state().succeeded(time, self.era());
+                true
+            }
+            Verdict::Ended(_) => false,
         };
         self.leave();
-        if self.held.is_some() {
+        if self.in_use.is_some() || self.comeback.is_some() {
             self.release(served);
         }
-        ControlFlow::Break(result)
+        None
     }
 
     /// The answer is the caller's, but the target works on it until it ends.
-    fn flows(&self, completion: &Completion, time: Option<Duration>) {
-        let first_content = completion.progress().time_to_first_content();
+    fn flows(&self, completion: &Completion, time: Option<(Duration, Instant)>) {
+        let first_content = completion.progress().time_to_first_content().map(|first| {
+            let now = time.map_or_else(Instant::now, |(_, now)| now);
+            (first, now)
+        });
         self.state().succeeded(first_content.or(time), self.era());
         if completion.ended().is_some_and(|ended| ended.outcome.is_success()) {
             return;
@@ -127,18 +131,20 @@ impl<S, C, Req> Tour<S, C, Req> {
 
     #[cold]
     fn release(&mut self, served: bool) {
-        let held = self.held.take();
-        if let (Some(held), true) = (held, served) {
-            self.state().cooler.recovered(held.seen, self.carried.model());
+        if let Some(comeback) = self.comeback.take()
+            && served
+        {
+            self.state().cooler.recovered(comeback.seen, self.carried.model());
         }
+        self.in_use = None;
     }
 
+    /// Notes the failure. Its result is the call's if no other target may help.
     #[cold]
-    fn failed<Res>(
+    pub(crate) fn failed<Res>(
         &mut self,
         result: Result<Res, BoxError>,
-        failure: Failure,
-        usage: Option<Usage>,
+        (failure, usage): (Failure, Option<Usage>),
     ) -> ControlFlow<Result<Res, BoxError>> {
         let state = self.state();
         state.failed(failure.kind, self.era());
@@ -147,22 +153,24 @@ impl<S, C, Req> Tour<S, C, Req> {
         }
         self.leave();
         // After it has cooled: who takes the probe's slot next must see that.
-        self.held = None;
+        (self.comeback, self.in_use) = (None, None);
         let goes_on = failure.kind.fails_over()
             || failure.kind == Kind::Filtered && self.fleet.roster.filtered.load(Relaxed);
         if !goes_on || self.fleet.states.len() == 1 {
             return ControlFlow::Break(result);
         }
-        if failure.kind == Kind::ContextTooLong {
-            self.outgrown = self.outgrown.max(self.state().capabilities.window);
-            self.judge_fitness();
-        }
+        let window = self.state().capabilities.window;
         let name = self.state().name.clone();
         let (response, error) = match result {
             Ok(response) => (Some(response), None),
             Err(error) => (None, Some(error)),
         };
-        self.log.get_or_insert_default().record(name, failure, error, usage);
+        let log = self.log.get_or_insert_default();
+        log.record(name, failure, error, usage);
+        if failure.kind == Kind::ContextTooLong {
+            log.outgrown = log.outgrown.max(window);
+            self.judge_fitness();
+        }
         let out_of_time = self.carried.deadline.is_some_and(|deadline| deadline <= Instant::now());
         if !out_of_time && self.anyone_is_left() {
             return ControlFlow::Continue(());
@@ -212,7 +220,7 @@ impl<S, C, Req> Tour<S, C, Req> {
 
     fn anyone_is_left(&mut self) -> bool {
         self.refresh();
-        self.request.is_some()
+        (self.kept.is_some() || !self.sent)
             && self.candidates().any(|index| match self.rank(index) {
                 Rank::Free | Rank::Warming => true,
                 Rank::Drained => false,

@@ -8,7 +8,7 @@ use std::{
 use buttress_call::BoxError;
 use tower_service::Service;
 
-use super::{Held, Rank, Tour};
+use super::{Comeback, Rank, Tour};
 use crate::{
     Candidates,
     cooling::{Look, Probe, Seen},
@@ -16,10 +16,10 @@ use crate::{
     waiting::Place,
 };
 
-impl<S, C, Req> Tour<S, C, Req> {
+impl<S, C, K> Tour<S, C, K> {
     /// The next target, readied, or its failure to become ready; `None` when no target is left.
     #[inline]
-    pub(crate) fn poll_target(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<S, BoxError>>>
+    pub(crate) fn poll_target<Req>(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<S, BoxError>>>
     where
         S: Service<Req> + Clone,
         S::Error: Into<BoxError>,
@@ -81,7 +81,7 @@ impl<S, C, Req> Tour<S, C, Req> {
 
     /// Polls targets for readiness, the best rank first, until one is ready. Those that are not are waited for.
     #[inline]
-    fn survey(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<S, BoxError>>>
+    fn survey<Req>(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<S, BoxError>>>
     where
         S: Service<Req> + Clone,
         S::Error: Into<BoxError>,
@@ -111,7 +111,7 @@ impl<S, C, Req> Tour<S, C, Req> {
 
     /// The first that is ready as the tiers' strategies choose them, tier by tier.
     #[inline]
-    fn choose(&mut self, rank: Rank, cx: &mut Context<'_>) -> Option<Result<S, BoxError>>
+    fn choose<Req>(&mut self, rank: Rank, cx: &mut Context<'_>) -> Option<Result<S, BoxError>>
     where
         S: Service<Req> + Clone,
         S::Error: Into<BoxError>,
@@ -141,7 +141,7 @@ impl<S, C, Req> Tour<S, C, Req> {
     }
 
     /// Nothing, if the target is not ready, or if another call has its probe.
-    fn poll_one(
+    fn poll_one<Req>(
         &mut self,
         index: usize,
         last_resort: bool,
@@ -186,7 +186,7 @@ impl<S, C, Req> Tour<S, C, Req> {
                 return None;
             }
         }
-        self.current = index;
+        self.current = index as u32;
         self.tried |= self.fleet.states[index].bit();
         // The other clones go, so that they park nothing.
         self.unready = self.waiting.take().map_or(0, |waiting| waiting.mask());
@@ -204,8 +204,8 @@ impl<S, C, Req> Tour<S, C, Req> {
         };
         let passes = in_service || probe.is_some() || last_resort;
         if passes {
-            let in_use = self.carried.targets.as_ref().map(|targets| targets.occupy(state.name.clone()));
-            self.held = Some(Box::new(Held { seen, _probe: probe, _in_use: in_use }));
+            self.in_use = self.carried.targets.as_ref().map(|targets| targets.occupy(state.name.clone()));
+            self.comeback = seen.any().then(|| Box::new(Comeback { seen, _probe: probe }));
         }
         passes
     }

@@ -25,6 +25,10 @@ impl Speed {
     pub(super) fn record(&self, sample: Duration, now: u32) {
         self.update(|word| {
             let (known, at) = unpack(word);
+            // Of calls in one tick, the first counts.
+            if word != 0 && now <= at {
+                return None;
+            }
             let sample = micros(sample);
             let left = if word == 0 { 0.0 } else { decay(at, now, DECAY_SECONDS) };
             let next = f64::from(sample) + (f64::from(known) - f64::from(sample)) * left;

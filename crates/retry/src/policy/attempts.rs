@@ -3,8 +3,8 @@
 use std::{fmt, mem, time::Duration};
 
 use buttress_call::{
-    BoxError, Call, Carries, Cause, Classify, Error, Failure, Kept, Kind, Note, Origin, Outcome, Progress,
-    Usage, Verdict, find,
+    BoxError, Call, Carries, Cause, Classify, Error, Failure, Kind, Note, Origin, Outcome, Progress, Usage,
+    Verdict, find,
 };
 use tokio::time::Instant;
 use tower::retry::Policy;
@@ -107,7 +107,7 @@ impl<C, V, H> RetryPolicy<C, V, H> {
     }
 
     /// Keeps what it takes to send a request again.
-    pub(crate) fn keep_request<Req>(&self, request: &mut Req) -> Kept<Req>
+    pub(crate) fn keep_request<Req>(&self, request: &mut Req) -> C::Kept
     where
         C: Carries<Req>,
         Req: Clone,

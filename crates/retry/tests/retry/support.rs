@@ -157,7 +157,7 @@ impl Target {
         policy: &RetryPolicy<C, V, H>,
     ) -> BoxCloneService<Request, Response, BoxError>
     where
-        C: Classify<Response> + Carries<Request> + Clone + Send + 'static,
+        C: Classify<Response> + Carries<Request, Kept: Send> + Clone + Send + 'static,
         V: Validate<Response> + Clone + Send + 'static,
         H: Stamp<Request> + Clone + Send + 'static,
     {
@@ -174,7 +174,7 @@ impl Target {
         request: Request,
     ) -> Result<Response, BoxError>
     where
-        C: Classify<Response> + Carries<Request> + Clone + Send + 'static,
+        C: Classify<Response> + Carries<Request, Kept: Send> + Clone + Send + 'static,
         V: Validate<Response> + Clone + Send + 'static,
         H: Stamp<Request> + Clone + Send + 'static,
     {
