@@ -275,3 +275,13 @@ async fn the_limiters_own_mark_of_the_send_is_nobodys_tick() {
     settle().await;
     assert_eq!(before - rig.level(), 100, "it was made, so it is taken to be sent");
 }
+
+#[tokio::test(start_paused = true)]
+async fn where_nobody_tells_the_usage_content_events_teach_what_to_expect() {
+    let rig = rig(tokens());
+    for _ in 0..20 {
+        rig.send(Job::new(1, Step::Stream(Duration::ZERO))).await.unwrap();
+        rig.target.ender().end(Outcome::Success);
+    }
+    assert_eq!(rig.limits.snapshot().expected_output, Some(1));
+}

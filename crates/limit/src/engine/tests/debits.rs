@@ -103,3 +103,22 @@ fn a_larger_bucket_counts_as_flowed_in_for_a_wrong_debit() {
     engine.settle(Some(11 * SECOND), &ticket, &Charge::FREE);
     assert_eq!(tokens_left(&mut engine, 11 * SECOND), (2_400, 0));
 }
+
+#[test]
+fn a_wrong_debit_of_later_returns_as_far_as_the_bucket_could_have_risen_since() {
+    let mut engine = half_full();
+    let ticket = pass(&mut engine, 2 * SECOND, 500, 0);
+    assert_eq!(tokens_left(&mut engine, 11 * SECOND), (1_600, 0));
+    lower(&mut engine, 1_300.0);
+    engine.settle(Some(11 * SECOND), &ticket, &Charge::FREE);
+    assert_eq!(tokens_left(&mut engine, 11 * SECOND), (1_700, 0));
+}
+
+#[test]
+fn a_debit_that_was_too_large_returns_by_what_was_too_much() {
+    let mut engine = half_full();
+    let ticket = pass(&mut engine, 0, 500, 0);
+    assert_eq!(tokens_left(&mut engine, 6 * SECOND), (1_100, 0));
+    engine.settle(Some(6 * SECOND), &ticket, &Charge::tokens(100, 0));
+    assert_eq!(tokens_left(&mut engine, 6 * SECOND), (1_500, 0));
+}

@@ -61,3 +61,13 @@ fn a_storm_begins_a_rise_if_the_policy_has_one() {
         assert_eq!(engine.is_rising(), rises);
     }
 }
+
+#[test]
+fn a_call_costs_the_seconds_that_its_tokens_take() {
+    let mut engine = Engine::new(&Policy { ramp_up: Duration::from_secs(60), ..tokens() }, 0);
+    (0..10).for_each(|_| _ = pass(&mut engine, 0, 1, 0));
+    pass(&mut engine, 0, 200, 0);
+    let wait = engine.admit(0, &Need::new(1, 0, OutputCharge::AsStreamed)).unwrap_err();
+    // 0.1 t + (0.9 / 60) t^2 / 2 = 2
+    assert!(wait.until.unwrap().abs_diff(10_971_675_409) < SECOND / 1_000_000, "{wait:?}");
+}
