@@ -1,6 +1,6 @@
 //! The calls that were let through, until they are settled.
 
-use crate::engine::Ticket;
+use crate::{ended::bit, engine::Ticket};
 
 /// Each call's ticket, in a place of its own.
 ///
@@ -10,33 +10,59 @@ use crate::engine::Ticket;
 pub(crate) struct Calls {
     tickets: Vec<Ticket>,
     free: Vec<u32>,
+    /// The bits of [`Ended`](crate::ended::Ended) as they were when it was last looked at.
+    seen: u64,
 }
 
 /// A call's place. Not `Clone`, so that it is settled once.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "a call that is not settled is in flight for ever"]
-pub(crate) struct Held(u32);
+pub(crate) struct Held {
+    pub(crate) place: u32,
+    /// Whether its bit is set now, to be cleared when it ends.
+    pub(crate) turned: bool,
+}
 
 impl Calls {
     #[inline]
     pub(crate) fn keep(&mut self, ticket: Ticket) -> Held {
         if let Some(place) = self.free.pop() {
             self.tickets[place as usize] = ticket;
-            return Held(place);
+            return self.held(place);
         }
         self.tickets.push(ticket);
-        Held(self.tickets.len() as u32 - 1)
+        // None is free: so that none will ever need memory to become so.
+        self.free.reserve(self.tickets.len());
+        self.held(self.tickets.len() as u32 - 1)
+    }
+
+    #[inline]
+    fn held(&self, place: u32) -> Held {
+        Held { place, turned: bit(place).is_some_and(|bit| self.seen & bit != 0) }
     }
 
     #[inline]
     pub(crate) fn get_mut(&mut self, held: &Held) -> &mut Ticket {
-        &mut self.tickets[held.0 as usize]
+        &mut self.tickets[held.place as usize]
     }
 
     /// The call is over: another one may have its place.
     #[inline]
-    pub(crate) fn take(&mut self, Held(place): Held) -> &Ticket {
+    pub(crate) fn take(&mut self, held: Held) -> &Ticket {
+        self.free.push(held.place);
+        &self.tickets[held.place as usize]
+    }
+
+    /// One of the calls that have ended by themselves, as the bits say.
+    #[inline]
+    pub(crate) fn next_ended(&mut self, bits: u64) -> Option<&Ticket> {
+        let ended = bits ^ self.seen;
+        if ended == 0 {
+            return None;
+        }
+        let place = ended.trailing_zeros();
+        self.seen ^= 1 << place;
         self.free.push(place);
-        &self.tickets[place as usize]
+        Some(&self.tickets[place as usize])
     }
 }

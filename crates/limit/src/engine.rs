@@ -50,21 +50,22 @@ const SHARE_STEP: f64 = 0.02;
 
 /// What one lock guards: the levels, the holds and the blocks of one key.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Engine {
     now: Nanos,
     /// From then on the time that has passed is looked at in any case.
     look_at: Nanos,
-    policy: Policy,
-    charging: Charging,
-    requests: Option<Requests>,
-    meters: [Option<Meter>; 3],
-    /// Counts the meters that there were.
-    eras: u32,
     in_flight: usize,
     /// The share of its hold that an output is charged in the end, on average.
     used_share: f64,
+    requests: Option<Requests>,
+    meters: [Option<Meter>; 3],
+    charging: Charging,
+    /// Counts the meters that there were.
+    eras: u32,
     block: Block,
     ramp: Ramp,
+    policy: Policy,
 }
 
 /// Why a call may not pass now.

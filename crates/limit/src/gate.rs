@@ -1,4 +1,4 @@
-//! One key's limits and queue, behind one lock.
+//! One key's limits and queue, behind one lock. Only a call whose end tells nothing leaves without it.
 //!
 //! Nothing here reads a clock or waits: `now` comes in, and what comes out says until when to wait. Wakers are called when
 //! the lock is gone.
@@ -13,23 +13,28 @@ use buttress_call::{Charging, Priority};
 use crate::{
     Dimension, Exceeded, Policy,
     calls::{Calls, Held},
+    ended::{Ended, Unsettled},
     engine::{Charge, Engine, Nanos, Need, Reading, Told, nanos},
     error::Why,
     queue::{Place, Queue},
-    sync::{Mutex, lock},
+    sync::{Mutex, MutexGuard, lock},
 };
 
 #[derive(Debug)]
 pub(crate) struct Gate {
     state: Mutex<State>,
+    ended: Ended,
 }
 
+/// In this order, and so are the engine and the limits around it: what every call changes lies close together, or two
+/// threads would hand each other twice as many cache lines.
 #[derive(Debug)]
+#[repr(C)]
 struct State {
-    engine: Engine,
     calls: Calls,
-    queue: Queue,
     counts: Counts,
+    engine: Engine,
+    queue: Queue,
 }
 
 /// What became of calls.
@@ -107,31 +112,48 @@ impl Gate {
             queue: Queue::default(),
             counts: Counts::default(),
         };
-        Gate { state: Mutex::new(state) }
+        Gate { state: Mutex::new(state), ended: Ended::new() }
     }
 
     /// Lets a call pass at once if it may and nobody waits; else it queues it, or says that it would have to wait.
     #[inline]
     pub(crate) fn enter(&self, now: Nanos, ask: &Ask, queue: bool) -> Entry {
-        let mut state = lock(&self.state);
-        let state = &mut *state;
+        let mut state = self.lock();
         let need = state.engine.need(ask.input, ask.cap, ask.expected);
-        if state.queue.is_empty()
-            && let Ok(ticket) = state.engine.admit(now, &need)
-        {
-            state.counts.admitted += 1;
-            return Entry::Admitted(state.calls.keep(ticket));
+        if let Some(held) = state.admit(now, &need) {
+            return Entry::Admitted(held);
         }
-        state.keep_out(now, ask, need, queue)
+        let entry = state.keep_out(now, ask, need, queue);
+        if let Entry::Queued(_) = entry {
+            // From here on whoever ends wakes the head. Who has ended before is settled when the head looks.
+            self.ended.wait(true);
+        }
+        entry
+    }
+
+    /// The state, with every call settled that has ended so far.
+    #[inline]
+    fn lock(&self) -> MutexGuard<'_, State> {
+        let mut state = lock(&self.state);
+        state.settle_all(&self.ended);
+        state
+    }
+
+    /// Somebody may have left the queue. Says whom to wake now.
+    fn left(&self, state: &State) -> Option<Waker> {
+        if state.queue.is_empty() {
+            self.ended.wait(false);
+        }
+        state.queue.head()
     }
 
     /// Looks whether a queued call may pass by now. It has left the queue if it may, or if it was refused.
     pub(crate) fn turn(&self, now: Nanos, place: Place, cx: &Context<'_>) -> Turn {
         let (turn, next) = {
-            let mut state = lock(&self.state);
+            let mut state = self.lock();
             let turn = state.turn(now, place, cx);
             let left = !matches!(turn, Turn::Wait(_));
-            (turn, left.then(|| state.queue.head()).flatten())
+            (turn, left.then(|| self.left(&state)).flatten())
         };
         wake(next);
         turn
@@ -140,13 +162,13 @@ impl Gate {
     /// A queued call has waited for as long as it may.
     pub(crate) fn give_up(&self, now: Nanos, place: Place) -> Exceeded {
         let (exceeded, next) = {
-            let mut state = lock(&self.state);
+            let mut state = self.lock();
             state.engine.advance(now);
             let (need, since) = state.queue.get(place).map_or((Need::NONE, now), |w| (w.need, w.since));
             state.queue.leave(place, false);
             state.counts.refused += 1;
             let waited = Duration::from_nanos(now.saturating_sub(since));
-            (state.exceeded(Why::Waited(waited), &need, Priority::Low), state.queue.head())
+            (state.exceeded(Why::Waited(waited), &need, Priority::Low), self.left(&state))
         };
         wake(next);
         exceeded
@@ -155,16 +177,16 @@ impl Gate {
     /// A queued call is dropped.
     pub(crate) fn leave(&self, place: Place) {
         let next = {
-            let mut state = lock(&self.state);
+            let mut state = self.lock();
             state.queue.leave(place, false);
-            state.queue.head()
+            self.left(&state)
         };
         wake(next);
     }
 
     /// A call that had waited is sent.
     pub(crate) fn renew(&self, now: Nanos, held: &Held) {
-        let mut state = lock(&self.state);
+        let mut state = self.lock();
         let State { engine, calls, .. } = &mut *state;
         engine.renew(now, calls.get_mut(held));
     }
@@ -172,7 +194,7 @@ impl Gate {
     /// A call's answer begins.
     pub(crate) fn answered(&self, now: Option<Nanos>, held: &Held, told: &Told) {
         let next = {
-            let mut state = lock(&self.state);
+            let mut state = self.lock();
             let State { engine, calls, .. } = &mut *state;
             let ticket = calls.get_mut(held);
             engine.answered(ticket);
@@ -180,6 +202,28 @@ impl Gate {
                 engine.told(now, ticket.at, told);
             }
             // A learnt quota may be a larger one.
+            state.queue.head()
+        };
+        wake(next);
+    }
+
+    /// A call is over, and has cost what was held for it: no lock is needed while nobody waits.
+    #[inline]
+    pub(crate) fn end(&self, held: Held) {
+        if let Some(unsettled) = self.ended.leave(held) {
+            self.end_now(unsettled);
+        }
+    }
+
+    #[cold]
+    fn end_now(&self, unsettled: Unsettled) {
+        let next = {
+            let mut state = self.lock();
+            if let Unsettled::Here(held) = unsettled {
+                let State { engine, calls, .. } = &mut *state;
+                let ticket = calls.take(held);
+                engine.settle(None, ticket, &Charge::all_of(&ticket.need));
+            }
             state.queue.head()
         };
         wake(next);
@@ -194,7 +238,7 @@ impl Gate {
         settlement: Settlement<'_, impl FnOnce(&Need, Charging) -> Charge>,
     ) -> Settled {
         let (settled, next) = {
-            let mut state = lock(&self.state);
+            let mut state = self.lock();
             let settled = state.settle(now, held, settlement);
             (settled, state.queue.head())
         };
@@ -204,7 +248,7 @@ impl Gate {
 
     pub(crate) fn set_policy(&self, now: Nanos, policy: &Policy) {
         let next = {
-            let mut state = lock(&self.state);
+            let mut state = self.lock();
             state.engine.set_policy(now, policy);
             state.queue.head()
         };
@@ -212,20 +256,39 @@ impl Gate {
     }
 
     pub(crate) fn look<T>(&self, now: Nanos, look: impl FnOnce(&Engine, Counts, usize) -> T) -> T {
-        let mut state = lock(&self.state);
+        let mut state = self.lock();
         state.engine.advance(now);
         look(&state.engine, state.counts, state.queue.len())
     }
 
     /// Whether it may be forgotten.
     pub(crate) fn is_at_rest(&self, now: Nanos) -> bool {
-        let mut state = lock(&self.state);
+        let mut state = self.lock();
         state.queue.is_empty() && state.engine.is_at_rest(now)
     }
 }
 
 impl State {
-    /// A call may not pass at once.
+    /// Lets a call pass if it may and nobody waits.
+    #[inline]
+    fn admit(&mut self, now: Nanos, need: &Need) -> Option<Held> {
+        if !self.queue.is_empty() {
+            return None;
+        }
+        let ticket = self.engine.admit(now, need).ok()?;
+        self.counts.admitted += 1;
+        Some(self.calls.keep(ticket))
+    }
+
+    /// Settles the calls that ended without the lock.
+    #[inline]
+    fn settle_all(&mut self, ended: &Ended) {
+        let bits = ended.bits();
+        while let Some(ticket) = self.calls.next_ended(bits) {
+            self.engine.settle(None, ticket, &Charge::all_of(&ticket.need));
+        }
+    }
+
     #[cold]
     fn keep_out(&mut self, now: Nanos, ask: &Ask, need: Need, queue: bool) -> Entry {
         self.engine.advance(now);

@@ -4,6 +4,7 @@
 mod bpe;
 mod calls;
 mod cost;
+mod ended;
 mod engine;
 mod error;
 mod factors;

@@ -103,8 +103,11 @@ impl Permit {
             }
             _ => None,
         };
-        // A call that costs what was held needs no clock.
+        // Such a call costs what was counted or held, and needs no clock.
         let plain = ended.outcome.is_success() && usage.is_none() && told.is_empty();
+        if plain && self.content_events() == 0 {
+            return self.limits.gate.end(held);
+        }
         let now = (!plain).then(|| self.limits.common.now());
         let charge = |need: &Need, charging| self.charge(ended.outcome, usage.as_ref(), need, charging);
         let settled = self.limits.gate.settle(now, held, Settlement { charge, rate_limited, told });
@@ -127,7 +130,7 @@ impl Permit {
     #[inline]
     fn charge(&self, outcome: Outcome, usage: Option<&Usage>, need: &Need, charging: Charging) -> Charge {
         let input = usage.map_or(need.input, |usage| charged_input(usage, charging));
-        let events = self.progress.as_ref().map_or(0, Progress::content_events);
+        let events = self.content_events();
         let generated = usage.map_or(events, |usage| usage.output.max(events));
         let counted = Charge::tokens(input, generated);
         match outcome {
@@ -150,6 +153,10 @@ impl Permit {
         }
     }
 
+    fn content_events(&self) -> u64 {
+        self.progress.as_ref().map_or(0, Progress::content_events)
+    }
+
     /// Where nobody ticks the clock of an attempt, a call that was made is taken to be sent.
     fn was_sent(&self) -> bool {
         let sent = self.progress.as_ref().map(|progress| progress.sent_at().is_some());
@@ -157,7 +164,7 @@ impl Permit {
     }
 
     fn learn(&self, usage: Option<&Usage>, charging: Charging) {
-        let events = self.progress.as_ref().map_or(0, Progress::content_events);
+        let events = self.content_events();
         if let Some(usage) = usage {
             if usage.input > 0 {
                 let charged = charged_input(usage, charging);

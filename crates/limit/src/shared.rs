@@ -48,9 +48,10 @@ pub(crate) struct Common {
 
 /// One key's limits.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Limits {
-    pub(crate) common: Arc<Common>,
     pub(crate) gate: Gate,
+    pub(crate) common: Arc<Common>,
     /// Its 9 KiB are made with the first output.
     outputs: OnceLock<RunningQuantile>,
 }
@@ -70,9 +71,8 @@ impl Shared {
     }
 
     #[inline]
-    pub(crate) fn limits(&self, key: Option<u64>, now: Nanos) -> Arc<Limits> {
-        key.and_then(|key| self.keys.get_or_make(key, &self.common, now))
-            .unwrap_or_else(|| self.single.clone())
+    pub(crate) fn limits(&self, key: Option<u64>) -> Arc<Limits> {
+        key.and_then(|key| self.keys.get_or_make(key, &self.common)).unwrap_or_else(|| self.single.clone())
     }
 
     pub(crate) fn set_policy(&self, policy: &Policy) {

@@ -51,7 +51,11 @@ impl Block {
     }
 
     /// The upstream lets calls in again.
+    #[inline]
     pub(crate) fn answered(&mut self) {
-        self.unhinted = 0;
+        // What is not written need not be fetched from the other thread that looks at it.
+        if self.unhinted > 0 {
+            self.unhinted = 0;
+        }
     }
 }

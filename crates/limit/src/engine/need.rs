@@ -84,6 +84,12 @@ impl Charge {
         Charge { input: input.min(MOST), output: output.min(MOST), sent: true, answered: false }
     }
 
+    /// A good call of which nobody counted anything: it has cost what was held for it.
+    #[inline]
+    pub(crate) fn all_of(need: &Need) -> Self {
+        Charge { input: need.input, output: need.output, sent: true, answered: true }
+    }
+
     /// What the provider charges for it, given what it held.
     pub(crate) fn of(&self, need: &Need) -> (u64, u64) {
         let output = match need.charged {

@@ -165,7 +165,10 @@ fn operate(seed: u64, operations: u32, window: Window) -> usize {
                     gate.answered(Some(now), &calls[at], &some_told(&mut random));
                 }
             }
-            75..99 if !calls.is_empty() => {
+            75..80 if !calls.is_empty() => {
+                gate.end(calls.swap_remove(random.below(calls.len() as u64) as usize));
+            }
+            80..99 if !calls.is_empty() => {
                 let held = calls.swap_remove(random.below(calls.len() as u64) as usize);
                 let charge = match random.below(4) {
                     0 => Charge::UNSENT,
@@ -215,4 +218,47 @@ fn half_a_million_operations_on_buckets_keep_every_invariant() {
 fn half_a_million_operations_on_windows_keep_every_invariant() {
     let passed = operate(2, 500_000, Window::Sliding);
     assert!(passed > 20_000, "only {passed} calls passed: the run shows little");
+}
+
+#[test]
+fn a_call_that_ends_without_the_lock_has_cost_what_was_held_for_it() {
+    let policy = Policy { ramp_up: Duration::ZERO, ..Policy::per_minute(600, 20_000) };
+    let readings = [
+        |gate: &Gate, held| gate.end(held),
+        |gate: &Gate, held| {
+            let all = |need: &Need, _: Charging| Charge::all_of(need);
+            let told = &Told::default();
+            let _ = gate.settle(None, held, Settlement { charge: all, rate_limited: None, told });
+        },
+    ]
+    .map(|end| {
+        let gate = Gate::new(&policy, 0);
+        // More calls than there is room for in the word.
+        for (now, round) in [(0, 100), (5 * SECOND, 64), (6 * SECOND, 1)] {
+            let calls: Vec<Held> = (0..round).map(|_| admitted(&gate, now)).collect();
+            for held in calls {
+                end(&gate, held);
+            }
+        }
+        gate.look(7 * SECOND, |engine, counts, _| {
+            assert_eq!((engine.in_flight(), counts.admitted), (0, 165));
+            [Dimension::Requests, Dimension::Tokens].map(|dimension| engine.reading(dimension))
+        })
+    });
+    assert_eq!(readings[0], readings[1]);
+}
+
+fn admitted(gate: &Gate, now: Nanos) -> Held {
+    let ask = Ask {
+        input: 7,
+        cap: Some(11),
+        expected: None,
+        priority: Priority::Normal,
+        may_wait: false,
+        remaining: None,
+    };
+    match gate.enter(now, &ask, false) {
+        Entry::Admitted(held) => held,
+        entry => panic!("{entry:?}"),
+    }
 }
