@@ -48,9 +48,9 @@ impl Calls {
 
     /// The call is over: another one may have its place.
     #[inline]
-    pub(crate) fn take(&mut self, held: Held) -> &Ticket {
-        self.free.push(held.place);
-        &self.tickets[held.place as usize]
+    pub(crate) fn take(&mut self, Held { place, .. }: Held) -> &Ticket {
+        self.free.push(place);
+        &self.tickets[place as usize]
     }
 
     /// One of the calls that have ended by themselves, as the bits say.

@@ -79,12 +79,12 @@ impl Keys {
     }
 
     /// The key's limits, made if there are none and there is room.
-    pub(crate) fn get_or_make(&self, key: u64, common: &Arc<Common>) -> Option<Arc<Limits>> {
+    pub(crate) fn get_or_make(&self, key: u64, common: &Arc<Common>, now: Nanos) -> Option<Arc<Limits>> {
         let mut map = self.lock();
         if let Some(limits) = map.limits.get(&key) {
             return Some(limits.clone());
         }
-        let (policy, now) = (common.policy(), common.now());
+        let policy = common.policy();
         if map.limits.len() >= policy.max_keys {
             // A sweep looks at every key: at most once a second.
             if map.swept.is_some_and(|swept| now < swept.saturating_add(SECOND)) {

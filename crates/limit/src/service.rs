@@ -68,9 +68,9 @@ where
             // Tells later whether the call was sent, and how much of its answer came.
             call.ensure_progress();
         }
-        let key = self.key.key(&request, &self.shared.keys.hasher);
-        let limits = self.shared.limits(key);
         let now = self.shared.common.now();
+        let key = self.key.key(&request, &self.shared.keys.hasher);
+        let limits = self.shared.limits(key, now);
         let ask = limits.ask(&estimate, self.classify.call(&request));
         let classify = self.classify.clone();
         match limits.gate.enter(now, &ask, false) {

@@ -71,8 +71,9 @@ impl Shared {
     }
 
     #[inline]
-    pub(crate) fn limits(&self, key: Option<u64>) -> Arc<Limits> {
-        key.and_then(|key| self.keys.get_or_make(key, &self.common)).unwrap_or_else(|| self.single.clone())
+    pub(crate) fn limits(&self, key: Option<u64>, now: Nanos) -> Arc<Limits> {
+        key.and_then(|key| self.keys.get_or_make(key, &self.common, now))
+            .unwrap_or_else(|| self.single.clone())
     }
 
     pub(crate) fn set_policy(&self, policy: &Policy) {
