@@ -18,6 +18,9 @@ enum Act {
     Fail(Kind, Option<Duration>),
 }
 
+/// What a call's attempts meet, and the time it has.
+type Plan = (Vec<(Act, Duration)>, Option<Duration>);
+
 fn time(most: u64) -> impl Strategy<Value = Duration> {
     (0..most).prop_map(Duration::from_millis)
 }
@@ -59,7 +62,7 @@ fn longest(backoff: &Backoff, n: usize) -> Duration {
     }
 }
 
-fn run(form: Form, numbers: &Retries, burst: u32, calls: &[(Vec<(Act, Duration)>, Option<Duration>)]) {
+fn run(form: Form, numbers: &Retries, burst: u32, calls: &[Plan]) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     runtime.unwrap().block_on(async {
         let budget = Arc::new(RetryBudget::new(0.2, 0, burst).unwrap());
@@ -85,7 +88,7 @@ fn run(form: Form, numbers: &Retries, burst: u32, calls: &[(Vec<(Act, Duration)>
                 assert_ne!(kind.retry(), Retry::Never, "asked again after {kind}");
                 let hint = hint.unwrap_or_default();
                 assert!(hint <= numbers.hint_cap, "a hint of {hint:?} was waited for");
-                let wait = next.at - asked[n - 1].at - works;
+                let wait = next.at.checked_duration_since(asked[n - 1].at + works).unwrap();
                 let most = hint + longest(&numbers.backoff, n - 1);
                 // Timers have a resolution of a millisecond.
                 assert!(hint <= wait && wait <= most + 2 * MS, "{wait:?}, not from {hint:?} to {most:?}");
