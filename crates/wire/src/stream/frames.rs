@@ -52,7 +52,17 @@ impl Frames {
     }
 
     pub(super) fn next(&mut self, input: &mut &[u8], dialect: Dialect, reader: &mut Reader) -> Option<Event> {
-        self.decide(input);
+        if let Frames::Undecided(framer) = self {
+            // Taken by themselves, blanks are the same to the framer however the stream is split.
+            let rest = input.trim_ascii_start().len();
+            let mut blanks = &input[..input.len() - rest];
+            let event = next(framer, &mut blanks, dialect, reader);
+            *input = &input[input.len() - rest - blanks.len()..];
+            if event.is_some() {
+                return event;
+            }
+            self.decide(input);
+        }
         match self {
             Frames::Events(framer) | Frames::Undecided(framer) => next(framer, input, dialect, reader),
             Frames::Lines(framer) => next(framer, input, dialect, reader),
@@ -73,7 +83,7 @@ impl Frames {
     /// The first byte that is not blank tells an array from events.
     fn decide(&mut self, input: &[u8]) {
         let Frames::Undecided(framer) = self else { return };
-        match input.trim_ascii_start().first() {
+        match input.first() {
             None => {}
             Some(b'[') => *self = Frames::Array(Framer::after(framer)),
             Some(_) => *self = Frames::Events(std::mem::replace(framer, Framer::new(0))),

@@ -246,3 +246,16 @@ fn images_audio_and_a_last_event_that_repeats_the_answer_are_told_by_their_first
         }
     }
 }
+
+#[test]
+fn blanks_before_the_first_event_are_the_same_however_they_are_split() {
+    for blanks in [" ", "\n", " \n", "\r\n \t"] {
+        for start in ["[{\"candidates\":[]}]", "data: {\"candidates\":[]}\n\n"] {
+            let stream = blanks.repeat(60) + start;
+            let decoder = || Decoder::new(Dialect::Gemini).max_event(40);
+            let (whole, _) = decode(decoder(), [stream.as_bytes()]);
+            let (split, _) = decode(decoder(), stream.as_bytes().chunks(1));
+            assert_eq!(split, whole, "{stream:?}");
+        }
+    }
+}
