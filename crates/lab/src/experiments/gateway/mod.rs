@@ -32,7 +32,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
     /// How often each system takes its turn
-    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 51, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
     /// Calls of a turn, side by side; a tenth of them one after the other
     #[arg(long, default_value_t = 4_000, value_parser = clap::value_parser!(u32).range(10..))]
