@@ -80,13 +80,14 @@ fn each_text(value: &Value, take: &mut impl FnMut(&str)) {
 
 #[cfg(test)]
 mod tests {
+    use buttress_call::Call;
     use bytes::Bytes;
     use http_body_util::Full;
 
     use super::*;
 
-    fn cost(body: &'static str) -> Estimate {
-        Bpe.cost(&http::Request::new(Full::new(Bytes::from_static(body.as_bytes()))))
+    fn cost(body: &str) -> Estimate {
+        Bpe.cost(&http::Request::new(Full::new(Bytes::copy_from_slice(body.as_bytes()))))
     }
 
     #[test]
@@ -96,6 +97,44 @@ mod tests {
             r#"{"model":"gpt-4","max_tokens":9,"messages":[{"role":"user","content":"tiktoken is great!"}]}"#;
         let estimate = cost(body);
         assert_eq!((estimate.input, estimate.max_output), (3 + 3 + 1 + 6, Some(9)));
+    }
+
+    #[test]
+    fn each_model_reads_with_its_own_vocabulary() {
+        // By OpenAI's cookbook this is nine tokens in cl100k_base and eight in o200k_base.
+        let cost = |model| cost(&format!(r#"{{"model":"{model}","prompt":"お誕生日おめでとう"}}"#)).input;
+        assert_eq!(["gpt-4", "gpt-4-turbo", "gpt-3.5-turbo", "azure/gpt-35-turbo"].map(cost), [9; 4]);
+        assert_eq!(["gpt-4o", "gpt-4.1", "gpt-5", "openai/o3-mini"].map(cost), [8; 4]);
+    }
+
+    #[test]
+    fn the_texts_of_parts_and_of_tool_calls_are_counted() {
+        let message = |rest| cost(&format!(r#"{{"model":"gpt-4","messages":[{{{rest}}}]}}"#)).input;
+        let empty = message("");
+        assert_eq!(empty, 3 + 3);
+        // By OpenAI's cookbook: six and seven tokens.
+        assert_eq!(message(r#""content":[{"type":"text","text":"tiktoken is great!"}]"#), empty + 6);
+        let call = r#"{"id":"call_7","type":"function","function":{"arguments":"2 + 2 = 4"}}"#;
+        assert_eq!(message(&format!(r#""tool_calls":[{call},{call}]"#)), empty + 14);
+    }
+
+    #[test]
+    fn tools_are_counted_as_their_json() {
+        let tools = r#"[{"function":{"name":"get_weather"},"type":"function"}]"#;
+        let text = serde_json::to_string(tools).unwrap();
+        let [of_tools, of_text] = [("tools", tools), ("prompt", &text)].map(|(field, value)| {
+            cost(&format!(r#"{{"model":"gpt-4o","input":"2 + 2 = 4","{field}":{value}}}"#)).input
+        });
+        assert!(of_text > 7, "{of_text}");
+        assert_eq!(of_tools, of_text);
+    }
+
+    #[test]
+    fn what_was_read_of_the_body_is_kept() {
+        let mut request = http::Request::new(r#"{"model":"gpt-4","prompt":"2 + 2 = 4"}"#.to_owned());
+        Bpe.prepare(&mut request);
+        let shape = Call::get(request.extensions()).and_then(Call::shape).map(|shape| shape.model.clone());
+        assert_eq!(shape, Some(Some("gpt-4".into())));
     }
 
     #[test]

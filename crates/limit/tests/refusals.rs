@@ -4,9 +4,11 @@
 
 mod support;
 
-use buttress_call::{Call, Cause};
+use std::time::Duration;
+
+use buttress_call::{Call, Cause, Charging, OutputCharge, Usage};
 use buttress_limit::{Policy, Why};
-use support::{Job, Request, SECOND, exceeded, rig, tokens};
+use support::{Job, Request, SECOND, Step, exceeded, rig, tokens};
 
 fn says(result: &support::Result) -> String {
     exceeded(result).unwrap().to_string()
@@ -65,4 +67,24 @@ async fn where_time_would_help_it_says_so_although_calls_in_flight_are_full_too(
     let refused = exceeded(&result).unwrap();
     assert_eq!((refused.why(), refused.retry_after().unwrap().as_secs()), (Why::WouldWait, 5));
     hung.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_wait_counts_the_outputs_of_those_ahead_as_the_share_that_such_calls_are_charged() {
+    let charging = Some(Charging::new(OutputCharge::ReservedAndSettled));
+    for (answers, wait) in [(0, 30), (100, 6)] {
+        let rig = rig(Policy { tokens: Some(60_000), charging, ..tokens() });
+        for _ in 0..answers {
+            let usage = Some(Usage::new(1, 5));
+            rig.send(Job::new(1, Step::Answer(Duration::ZERO, usage)).cap(50)).await.unwrap();
+        }
+        let hung = rig.spawn(Job::hang(rig.left() as u64)).await;
+        let ahead = rig.spawn(Job::hang(1).cap(30_000)).await;
+        let mut hedge = Request::new(Job::quick(1));
+        Call::get_or_insert(hedge.extensions_mut()).begin_attempt(Cause::Hedge);
+        let result = rig.send(hedge).await;
+        assert_eq!(exceeded(&result).unwrap().retry_after().unwrap().as_secs(), wait, "{answers} answers");
+        hung.abort();
+        ahead.abort();
+    }
 }

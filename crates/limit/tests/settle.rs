@@ -7,7 +7,7 @@ mod support;
 
 use std::{panic::AssertUnwindSafe, time::Duration};
 
-use buttress_call::{Call, Charging, Failure, Kind, Outcome, OutputCharge, Usage};
+use buttress_call::{Call, Charging, Failure, Kind, Limits, Outcome, OutputCharge, Usage};
 use buttress_limit::Policy;
 use support::{Job, MS, Request, Rig, SECOND, Step, requests, rig, settle, tokens};
 use tower::{Service, ServiceExt};
@@ -43,6 +43,18 @@ async fn a_usage_beyond_the_hold_is_a_debt_that_is_never_forgiven() {
 async fn a_success_that_nobody_counted_has_cost_what_was_held() {
     let rig = rig(tokens());
     assert_eq!(cost_of(&rig, Step::Answer(Duration::ZERO, None)).await, 150);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_whole_at_once_and_tells_of_limits_alone_costs_what_was_held_and_teaches_nothing() {
+    let rig = rig(tokens());
+    let mut limits = Limits::default();
+    limits.requests.remaining = Some(7);
+    for _ in 0..20 {
+        rig.send(Job::new(5, Step::Whole).cap(10).says(limits)).await.unwrap();
+    }
+    assert_eq!((rig.held(), rig.level()), (0, 600 - 20 * 15));
+    assert_eq!(rig.limits.snapshot().expected_output, None);
 }
 
 #[tokio::test(start_paused = true)]

@@ -29,6 +29,8 @@ pub const SECOND: Duration = Duration::from_secs(1);
 pub enum Step {
     /// Answers after this, with what it used.
     Answer(Duration, Option<Usage>),
+    /// Answers at once, with an answer that has no end of its own and nothing that was counted.
+    Whole,
     /// Fails after this.
     Fail(Duration, Failure),
     /// The head comes after this, with the first content; the end is the test's ([`Target::ender`]).
@@ -215,6 +217,10 @@ impl Service<Request> for Target {
                     ender.end(buttress_call::Outcome::Success);
                     Ok(response)
                 }
+                Step::Whole => {
+                    progress.mark_sent();
+                    Ok(head(&job))
+                }
                 Step::Fail(after, failure) => {
                     progress.mark_sent();
                     tokio::time::sleep(after).await;
@@ -243,15 +249,20 @@ impl Service<Request> for Target {
 
 fn answer(job: &Job, progress: Progress) -> (Response, Ender) {
     let (completion, ender) = Completion::pair(progress);
-    let mut response = Response::new(());
+    let mut response = head(job);
     response.extensions_mut().insert(completion);
+    (response, ender)
+}
+
+fn head(job: &Job) -> Response {
+    let mut response = Response::new(());
     if let Some(limits) = job.limits {
         response.extensions_mut().insert(limits);
     }
     if let Some(charging) = job.charging {
         response.extensions_mut().insert(charging);
     }
-    (response, ender)
+    response
 }
 
 fn streaming(job: &Job, progress: Progress, seen: &Seen) -> Response {
