@@ -64,3 +64,39 @@ impl Ended {
 pub(crate) fn bit(place: u32) -> Option<u64> {
     1_u64.checked_shl(place).filter(|bit| *bit != WAITED_FOR)
 }
+
+#[cfg(all(test, not(buttress_loom)))]
+mod tests {
+    use super::*;
+
+    fn held(place: u32, turned: bool) -> Held {
+        Held { place, turned }
+    }
+
+    #[test]
+    fn only_while_somebody_waits_it_is_not_enough_to_leave() {
+        let ended = Ended::new();
+        assert!(ended.leave(held(0, false)).is_none());
+        ended.wait(true);
+        assert!(matches!(ended.leave(held(1, false)), Some(Unsettled::Left)));
+        ended.wait(false);
+        assert!(ended.leave(held(2, false)).is_none());
+        assert_eq!(ended.bits(), 0b111, "whoever waits is none of the calls");
+    }
+
+    #[test]
+    fn each_of_63_places_has_a_bit_to_turn_over_and_no_more_have() {
+        let ended = Ended::new();
+        for (turned, all) in [(false, (1 << 63) - 1), (true, 0)] {
+            for place in 0..63 {
+                assert!(ended.leave(held(place, turned)).is_none());
+            }
+            assert_eq!(ended.bits(), all);
+        }
+        for place in [63, 64, u32::MAX] {
+            let unsettled = ended.leave(held(place, false));
+            assert!(matches!(unsettled, Some(Unsettled::Here(held)) if held.place == place));
+        }
+        assert_eq!(ended.bits(), 0);
+    }
+}

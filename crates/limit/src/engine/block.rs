@@ -54,7 +54,7 @@ impl Block {
     #[inline]
     pub(crate) fn answered(&mut self) {
         // What is not written need not be fetched from the other thread that looks at it.
-        if self.unhinted > 0 {
+        if self.unhinted != 0 {
             self.unhinted = 0;
         }
     }

@@ -1,5 +1,13 @@
 //! What a gate counts, and how long it lets wait.
 
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    task::Wake,
+};
+
 use super::*;
 use crate::engine::{Dimension, SECOND};
 
@@ -84,4 +92,26 @@ fn a_call_that_is_sent_late_holds_its_input_from_then_on() {
     gate.renew(3 * SECOND, &held);
     let held_at = |now| gate.look(now, |engine, _, _| engine.reading(Dimension::Tokens).unwrap().held);
     assert_eq!([5, 7].map(|second| held_at(second * SECOND)), [10, 0]);
+}
+
+#[test]
+fn a_call_that_ends_without_the_lock_wakes_whoever_waits() {
+    let gate = Gate::new(&Policy { in_flight: Some(1), ..policy() }, 0);
+    let Entry::Admitted(first) = gate.enter(0, &ask(1), true) else { panic!("not admitted") };
+    let place = queue(&gate, 0, 1);
+    let woken = Arc::new(Woken::default());
+    let turn = || gate.turn(0, place, &Context::from_waker(&woken.clone().into()));
+    assert!(matches!(turn(), Turn::Wait(None)));
+    gate.end(first);
+    assert_eq!(woken.0.load(Relaxed), 1);
+    assert!(matches!(turn(), Turn::Admitted(_)));
+}
+
+#[derive(Default)]
+struct Woken(AtomicUsize);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Relaxed);
+    }
 }
