@@ -17,6 +17,12 @@ impl Choices {
         }
     }
 
+    /// Those that were seen elsewhere, too.
+    pub(crate) fn add(&mut self, other: Choices) {
+        self.seen |= other.seen;
+        self.finished |= other.finished;
+    }
+
     /// Whether every choice that was seen is done.
     pub(crate) fn finished(&self) -> bool {
         self.seen != 0 && self.seen == self.finished

@@ -3,13 +3,13 @@
 use std::{borrow::Cow, fmt, ops::Range};
 
 use bytes::Bytes;
-use serde::{
-    Deserialize, Deserializer,
-    de::{DeserializeSeed, MapAccess, Visitor},
-};
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::{Dialect, RequestError, json::text};
+use crate::{
+    Dialect, RequestError,
+    json::{Word, text},
+};
 
 /// What to change in a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -173,7 +173,7 @@ impl<'a> Visitor<'a> for Note<'_, 'a> {
     }
 
     fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some((Key(key), value)) = map.next_entry::<Key<'a>, &'a RawValue>()? {
+        while let Some((Word(key), value)) = map.next_entry::<Word<'a>, &'a RawValue>()? {
             self.0.last = Some(value);
             if let Some(at) = NAMES.iter().position(|name| *name == key) {
                 let found = &mut self.0.found[at];
@@ -183,10 +183,6 @@ impl<'a> Visitor<'a> for Note<'_, 'a> {
         Ok(())
     }
 }
-
-/// A plain `Cow` never borrows.
-#[derive(Deserialize)]
-struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// Changes to a body, found by address: every value read from it is a part of it.
 struct Splices {

@@ -66,15 +66,15 @@ pub(crate) fn filled(raw: Option<&RawValue>) -> bool {
     }
 }
 
+/// A string or a key, borrowed unless it is escaped: a plain `Cow` never borrows.
+#[derive(Deserialize)]
+pub(crate) struct Word<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
+
 /// A string's text, or a number's digits. Nothing for other types, and nothing for an empty string.
 pub(crate) fn text(raw: Option<&RawValue>) -> Option<Cow<'_, str>> {
-    /// A plain `Cow` field never borrows.
-    #[derive(Deserialize)]
-    struct Borrowing<'a>(#[serde(borrow)] Cow<'a, str>);
-
     let raw = raw?.get();
     let text = match raw.as_bytes().first()? {
-        b'"' => serde_json::from_str::<Borrowing<'_>>(raw).ok()?.0,
+        b'"' => serde_json::from_str::<Word<'_>>(raw).ok()?.0,
         b'-' | b'0'..=b'9' => Cow::Borrowed(raw),
         _ => return None,
     };

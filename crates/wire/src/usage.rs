@@ -9,7 +9,7 @@ use crate::json::{count, field};
 /// The `usage` of the OpenAI dialect. `input_tokens` and `output_tokens` are what its newer endpoints call them.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct OpenAi<'a> {
+pub(crate) struct OpenAi<'a> {
     #[serde(borrow)]
     prompt_tokens: Option<&'a RawValue>,
     input_tokens: Option<&'a RawValue>,
@@ -36,23 +36,29 @@ struct OpenAiDetails<'a> {
 
 /// Reads a `usage` of the OpenAI dialect; `None` if it holds no count at all.
 pub(crate) fn openai(raw: Option<&RawValue>) -> Option<Usage> {
-    let usage: OpenAi<'_> = field(raw)?;
-    let input = count(usage.prompt_tokens).or(count(usage.input_tokens));
-    let output = count(usage.completion_tokens).or(count(usage.output_tokens));
-    let total = count(usage.total_tokens);
-    input.or(output).or(total)?;
-    let input = input.unwrap_or_else(|| total.unwrap_or(0).saturating_sub(output.unwrap_or(0)));
-    // Some servers leave reasoning out of the completion and count it in the total only.
-    let output = output.unwrap_or(0).max(total.unwrap_or(0).saturating_sub(input));
-    let prompt = details(usage.prompt_tokens_details, usage.input_tokens_details);
-    let completion = details(usage.completion_tokens_details, usage.output_tokens_details);
+    field::<OpenAi<'_>>(raw)?.sum()
+}
 
-    let mut sum = Usage::new(input, output);
-    let cached = count(prompt.cached_tokens).or(count(usage.prompt_cache_hit_tokens));
-    sum.cached_input = cached.unwrap_or(0).min(input);
-    sum.cache_write = count(prompt.cache_write_tokens).unwrap_or(0).min(input);
-    sum.reasoning = count(completion.reasoning_tokens).unwrap_or(0).min(output);
-    Some(sum)
+impl OpenAi<'_> {
+    /// The counts together; `None` if there are none.
+    pub(crate) fn sum(&self) -> Option<Usage> {
+        let input = count(self.prompt_tokens).or(count(self.input_tokens));
+        let output = count(self.completion_tokens).or(count(self.output_tokens));
+        let total = count(self.total_tokens);
+        input.or(output).or(total)?;
+        let input = input.unwrap_or_else(|| total.unwrap_or(0).saturating_sub(output.unwrap_or(0)));
+        // Some servers leave reasoning out of the completion and count it in the total only.
+        let output = output.unwrap_or(0).max(total.unwrap_or(0).saturating_sub(input));
+        let prompt = details(self.prompt_tokens_details, self.input_tokens_details);
+        let completion = details(self.completion_tokens_details, self.output_tokens_details);
+
+        let mut sum = Usage::new(input, output);
+        let cached = count(prompt.cached_tokens).or(count(self.prompt_cache_hit_tokens));
+        sum.cached_input = cached.unwrap_or(0).min(input);
+        sum.cache_write = count(prompt.cache_write_tokens).unwrap_or(0).min(input);
+        sum.reasoning = count(completion.reasoning_tokens).unwrap_or(0).min(output);
+        Some(sum)
+    }
 }
 
 fn details<'a>(old: Option<&'a RawValue>, new: Option<&'a RawValue>) -> OpenAiDetails<'a> {

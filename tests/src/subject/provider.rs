@@ -25,7 +25,7 @@ pub(super) fn subject() -> Subject {
         callbacks: Err("runs a user's code only at a completion's end: see the composed stack"),
         bounds: Ok(bounds()),
         plain: Err("is for HTTP"),
-        streamed: Ok(11),
+        streamed: Ok(7),
         late_successes: Err(STATELESS),
         late_failures: Err(STATELESS),
     }

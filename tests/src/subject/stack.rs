@@ -37,7 +37,7 @@ pub(super) fn subject() -> Subject {
         callbacks: Ok(()),
         bounds: Ok(bounds),
         plain: Err("is for HTTP"),
-        streamed: Ok(20),
+        streamed: Ok(16),
         late_successes: Ok(()),
         late_failures: Ok(()),
     }

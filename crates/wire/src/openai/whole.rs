@@ -1,82 +1,29 @@
 //! Whole answers.
 
-use std::fmt;
-
-use serde::{
-    Deserialize, Deserializer,
-    de::{SeqAccess, Visitor},
-};
-use serde_json::value::RawValue;
-
-use super::{Choice, Chunk, Said, error, usage};
-use crate::{
-    Answer,
-    choices::Choices,
-    json::{Object, object, object_of},
-};
+use super::chunk::Chunk;
+use crate::Answer;
 
 /// Reads a whole answer: a completion, embeddings, a list of models.
 pub(crate) fn answer(body: &[u8]) -> Answer {
-    let chunk: Chunk<'_> = object(body).unwrap_or_default();
-    conclude(&chunk, &Said::read(&chunk, Choices::default()), body)
+    conclude(&Chunk::piece_by_piece(body).unwrap_or_default(), body)
 }
 
-/// The same in one pass, if the body is one whole object whose choices are objects, as they should be: that it can be read
-/// says so.
+/// The same if the body is one whole object that can be read in one pass: that it can says so.
 pub(crate) fn object_answer(body: &[u8]) -> Option<Answer> {
-    let whole: Whole<'_> = object_of(std::str::from_utf8(body).ok()?)?;
-    let Whole { error, r#type, object, choices, usage, x_groq } = whole;
-    let chunk = Chunk { error, r#type, object, choices: None, usage, x_groq };
-    Some(conclude(&chunk, &choices.unwrap_or_default(), body))
+    Chunk::in_one_pass(body).map(|chunk| conclude(&chunk, body))
 }
 
-fn conclude(chunk: &Chunk<'_>, said: &Said<'_>, body: &[u8]) -> Answer {
-    match error(chunk, said, body, false) {
+fn conclude(chunk: &Chunk<'_>, body: &[u8]) -> Answer {
+    match chunk.error(body, false) {
         Some(error) => Answer::Error(error),
-        None => Answer::complete(usage(chunk), said.stop),
-    }
-}
-
-/// A [`Chunk`] whose choices, by far the most of it, are read where they stand.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Whole<'a> {
-    #[serde(borrow)]
-    error: Option<&'a RawValue>,
-    r#type: Option<&'a RawValue>,
-    object: Option<&'a RawValue>,
-    choices: Option<Said<'a>>,
-    usage: Option<&'a RawValue>,
-    x_groq: Option<&'a RawValue>,
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Said<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct InPlace;
-
-        impl<'de> Visitor<'de> for InPlace {
-            type Value = Said<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("choices")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Said<'de>, A::Error> {
-                let mut said = Said::default();
-                while let Some(Object(choice)) = seq.next_element::<Object<Choice<'de>>>()? {
-                    said.see(&choice);
-                }
-                Ok(said)
-            }
-        }
-
-        deserializer.deserialize_seq(InPlace)
+        None => Answer::complete(chunk.usage(), chunk.said.stop),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use serde_json::value::RawValue;
 
     use super::*;
 

@@ -1,11 +1,11 @@
 //! The text in a prompt: how much, and a hash of it.
 
-use std::{borrow::Cow, fmt};
+use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::json;
+use crate::json::{self, Word};
 
 /// The text seen so far.
 #[derive(Clone, Copy, Debug)]
@@ -108,7 +108,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let (mut kind, mut data) = (None, None);
-        while let Some(name) = map.next_key::<Cow<'_, str>>()? {
+        while let Some(Word(name)) = map.next_key()? {
             match Key::of(&name) {
                 Key::Text => map.next_value_seed(Walk(self.0))?,
                 Key::Json => self.0.take(map.next_value::<&RawValue>()?.get()),

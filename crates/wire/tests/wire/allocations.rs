@@ -46,3 +46,20 @@ fn ordinary_events_after_the_first_content_allocate_nothing() {
         assert_eq!((contents, counted.count_total), (1000, 0), "{name}");
     }
 }
+
+#[test]
+fn a_plain_chat_allocates_nothing_from_its_first_event_to_its_last() {
+    for name in ["openai/text", "openai/deepseek", "openai/mistral", "openai/together"] {
+        let transcript = named(name);
+        let mut decoder = Decoder::new(transcript.dialect);
+        let mut usage = None;
+        let counted = allocation_counter::measure(|| {
+            let mut input = &transcript.bytes[..];
+            while let Some(event) = decoder.next(&mut input) {
+                usage = event.usage.or(usage);
+            }
+        });
+        assert!(decoder.ended() && usage.is_some(), "{name}");
+        assert_eq!(counted.count_total, 0, "{name}");
+    }
+}
