@@ -7,7 +7,7 @@ mod support;
 
 use std::time::Duration;
 
-use buttress_call::{Charging, Limits, OutputCharge, Usage};
+use buttress_call::{Charging, Limits, OutputCharge, Usage, hint::MAX_HINT};
 use buttress_limit::{Dimension, LimitLayer, Policy, Why};
 use support::{Job, SECOND, Step, rig, tokens, why};
 
@@ -53,6 +53,22 @@ fn a_policy_that_makes_no_sense_is_refused_by_field_value_and_rule() {
     let layer = LimitLayer::new(tokens()).unwrap();
     assert!(layer.handle().set_policy(Policy { tokens: Some(0), ..tokens() }).is_err());
     assert_eq!(layer.handle().policy(), tokens(), "the old policy stays");
+}
+
+#[test]
+fn times_may_be_as_long_as_their_rule_says_and_no_longer() {
+    let hour = Duration::from_secs(3_600);
+    let longest = [
+        ("burst", 24 * hour, |burst| Policy { burst, ..tokens() }),
+        ("max_wait", 24 * hour, |max_wait| Policy { max_wait, ..tokens() }),
+        ("ramp_up", hour, |ramp_up| Policy { ramp_up, ..tokens() }),
+        ("max_hint", MAX_HINT, |max_hint| Policy { max_hint, ..tokens() }),
+    ] as [(&str, Duration, fn(Duration) -> Policy); 4];
+    for (field, most, policy) in longest {
+        assert!(LimitLayer::new(policy(most)).is_ok(), "{field}");
+        let refused = LimitLayer::new(policy(most + Duration::from_nanos(1))).unwrap_err();
+        assert_eq!(refused.field(), field);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -164,6 +164,21 @@ async fn a_call_dropped_before_its_first_content_keeps_its_input() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_call_whose_answer_has_begun_was_sent_though_nobody_marked_it() {
+    let rig = rig(tokens());
+    // The first answer shows that somebody here ticks the clock of an attempt.
+    rig.send(Job::quick(0)).await.unwrap();
+    let before = rig.level();
+    let mut request = Request::new(Job::new(100, Step::Queue).cap(50));
+    let progress = Call::get_or_insert(request.extensions_mut()).ensure_progress().clone();
+    let unmarked = rig.spawn(request).await;
+    progress.mark_received(30, 3);
+    unmarked.abort();
+    settle().await;
+    assert_eq!(before - rig.level(), 103);
+}
+
+#[tokio::test(start_paused = true)]
 async fn where_nobody_ticks_the_clock_a_call_that_was_made_is_taken_to_be_sent() {
     let rig = rig(tokens());
     let queued = rig.spawn(Job::new(100, Step::Queue)).await;

@@ -63,6 +63,22 @@ fn a_storm_begins_a_rise_if_the_policy_has_one() {
 }
 
 #[test]
+fn five_429s_within_ten_seconds_are_a_storm() {
+    for (apart, storm) in [(10 * SECOND / 4, true), (10 * SECOND / 4 + 1, false)] {
+        let mut engine = rising();
+        pass(&mut engine, 0, 0, 0);
+        // The first rise is over.
+        for now in (0..5).map(|number| 100 * SECOND + number * apart) {
+            let ticket = pass(&mut engine, now, 0, 0);
+            engine.settle(Some(now), &ticket, &Charge::FREE);
+            assert!(!engine.is_rising());
+            engine.rate_limited(now, &ticket, Some(Duration::ZERO), None);
+        }
+        assert_eq!(engine.is_rising(), storm, "{apart} ns apart");
+    }
+}
+
+#[test]
 fn a_call_costs_the_seconds_that_its_tokens_take() {
     let mut engine = Engine::new(&Policy { ramp_up: Duration::from_secs(60), ..tokens() }, 0);
     (0..10).for_each(|_| _ = pass(&mut engine, 0, 1, 0));
