@@ -302,12 +302,10 @@ impl Meter {
     /// The upstream says that it has no more than this.
     pub(crate) fn lower(&mut self, to: f64) {
         // It has charged the young inputs that have arrived; which have, nobody knows, so none is debited twice.
-        let over = self.level() - self.young.total() as f64 - to;
-        if over > 0.0 {
-            match &mut self.store {
-                Store::Bucket { level, .. } => *level -= over,
-                Store::Log(log) => log.add((over as u64).min(self.capacity)),
-            }
+        let over = (self.level() - self.young.total() as f64 - to).max(0.0);
+        match &mut self.store {
+            Store::Bucket { level, .. } => *level -= over,
+            Store::Log(log) => log.add((over as u64).min(self.capacity)),
         }
     }
 

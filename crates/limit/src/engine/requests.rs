@@ -47,11 +47,9 @@ impl Requests {
         let over = self.reading(now).level - to;
         // A fraction of a request is no request; the cast saturates.
         let over = over.max(0.0) as u64;
-        if over > 0 {
-            match self {
-                Requests::Bucket(gcra) => gcra.burn(now, over),
-                Requests::Window { log, .. } => log.add(over),
-            }
+        match self {
+            Requests::Bucket(gcra) => gcra.burn(now, over),
+            Requests::Window { log, .. } => log.add(over),
         }
     }
 
