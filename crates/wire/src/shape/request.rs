@@ -10,9 +10,9 @@ use crate::{
     json::{count, field, filled, text},
 };
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Request<'a> {
+/// A request, with messages as they are to be read.
+#[derive(Deserialize)]
+pub(super) struct Request<'a, M> {
     #[serde(borrow)]
     model: Option<&'a RawValue>,
     stream: Option<&'a RawValue>,
@@ -33,9 +33,9 @@ pub(super) struct Request<'a> {
     #[serde(rename = "systemInstruction", alias = "system_instruction")]
     system_instruction: Option<&'a RawValue>,
     instructions: Option<&'a RawValue>,
-    messages: Option<&'a RawValue>,
+    messages: Option<M>,
     /// Gemini's messages.
-    contents: Option<&'a RawValue>,
+    contents: Option<M>,
     tools: Option<&'a RawValue>,
     /// OpenAI's tools, as they were first called.
     functions: Option<&'a RawValue>,
@@ -71,14 +71,7 @@ struct ToolConfig<'a> {
     tools: Option<&'a RawValue>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Message<'a> {
-    #[serde(borrow)]
-    role: Option<&'a RawValue>,
-}
-
-impl<'a> Request<'a> {
+impl<'a, M> Request<'a, M> {
     pub(super) fn model(&self) -> Option<Cow<'a, str>> {
         text(self.model)
     }
@@ -98,9 +91,13 @@ impl<'a> Request<'a> {
     }
 
     /// The messages.
-    pub(super) fn turns(&self, dialect: Dialect) -> Option<&'a RawValue> {
-        let input = || self.input.filter(|_| dialect == Dialect::Responses);
-        self.messages.or(self.contents).or_else(input)
+    pub(super) fn turns(&self) -> Option<&M> {
+        self.messages.as_ref().or(self.contents.as_ref())
+    }
+
+    /// The messages of Responses.
+    pub(super) fn input_turns(&self, dialect: Dialect) -> Option<&'a RawValue> {
+        self.input.filter(|_| dialect == Dialect::Responses)
     }
 
     /// What is to be read beside the messages, or instead of them.
@@ -144,9 +141,4 @@ impl<'a> Request<'a> {
         let settings = [self.generation_config, self.inference_config, self.options, self.parameters];
         settings.into_iter().filter_map(field)
     }
-}
-
-pub(super) fn is_system(message: &RawValue) -> bool {
-    let role = field::<Message<'_>>(Some(message)).and_then(|message| text(message.role));
-    matches!(role.as_deref(), Some("system" | "developer"))
 }

@@ -1,5 +1,7 @@
 //! Reading requests.
 
+use std::collections::HashSet;
+
 use buttress_call::Shape;
 use buttress_wire::{Dialect, shape};
 
@@ -136,12 +138,34 @@ fn the_prefix_is_that_of_the_system_prompt_and_the_first_message() {
 }
 
 #[test]
-fn the_hash_is_fnv_1a_so_that_it_is_the_same_everywhere() {
-    // FNV-1a of the bytes "a" and 0xff.
-    let expected = b"a\xff".iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    assert_eq!(openai(r#"{"messages":[{"role":"user","content":"a"}]}"#).prefix, Some(expected));
+fn the_hash_is_the_same_everywhere() {
+    let prefix = |text: &str| {
+        openai(&format!(r#"{{"messages":[{{"role":"user","content":"{text}"}}]}}"#)).prefix.unwrap()
+    };
+    assert_eq!(prefix("a"), 0x2e45_7280_c7f7_9467);
+    assert_eq!(prefix("What is a flying buttress?"), 0x5439_1f16_1357_ec68);
+}
+
+#[test]
+fn every_byte_of_the_prefix_counts_in_its_hash() {
+    let text = "What is a flying buttress, and what does it carry?";
+    let mut seen = HashSet::new();
+    let mut hash = |text: &str| {
+        let prefix = openai(&format!(r#"{{"messages":[{{"content":"{text}"}}]}}"#)).prefix.unwrap();
+        assert!(seen.insert(prefix), "{text}");
+    };
+    for end in 0..=text.len() {
+        hash(&text[..end]);
+        hash(&format!("{}-{}", &text[..end], &text[end..]));
+    }
+}
+
+#[test]
+fn where_the_system_prompt_stands_does_not_matter() {
+    let messages = r#""messages":[{"role":"user","content":"Q"}]"#;
+    let before = anthropic(&format!(r#"{{"system":"S",{messages}}}"#));
+    assert_eq!(before, anthropic(&format!(r#"{{{messages},"system":"S"}}"#)));
+    assert_ne!(before.prefix, anthropic(&format!("{{{messages}}}")).prefix);
 }
 
 #[test]
