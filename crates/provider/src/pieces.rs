@@ -12,8 +12,8 @@ const PIECES: usize = 32;
 /// Pieces of an answer, in their order.
 #[derive(Debug, Default)]
 pub(crate) struct Pieces {
-    /// Mostly there is one. The others come after it.
-    first: Option<Bytes>,
+    /// Mostly there is one, or a prelude and the first content. The others come after them.
+    first: [Option<Bytes>; 2],
     more: VecDeque<Bytes>,
     /// What came after those in small pieces. Kept apart, a piece costs more than its few bytes.
     gathered: BytesMut,
@@ -31,12 +31,15 @@ impl Pieces {
             return;
         }
         self.len += piece.len();
-        if self.first.is_none() && self.more.is_empty() && self.gathered.is_empty() {
-            self.first = Some(piece);
+        if self.more.is_empty()
+            && self.gathered.is_empty()
+            && let Some(place) = self.first.iter_mut().find(|place| place.is_none())
+        {
+            *place = Some(piece);
             return;
         }
-        // With the first one there are as many as that.
-        let enough = self.more.len() + 1 >= PIECES || !self.gathered.is_empty();
+        // With the first ones there are as many as that.
+        let enough = self.more.len() + self.first.len() >= PIECES || !self.gathered.is_empty();
         if piece.len() < SMALL_PIECE && enough {
             self.gathered.extend_from_slice(&piece);
             return;
@@ -49,23 +52,26 @@ impl Pieces {
 
     /// Takes the next piece.
     pub(crate) fn pop(&mut self) -> Option<Bytes> {
+        let [first, second] = &mut self.first;
+        let next = std::mem::replace(first, second.take());
         let gathered = || (!self.gathered.is_empty()).then(|| self.gathered.split().freeze());
-        let piece = self.first.take().or_else(|| self.more.pop_front()).or_else(gathered)?;
+        let piece = next.or_else(|| self.more.pop_front()).or_else(gathered)?;
         self.len -= piece.len();
         Some(piece)
     }
 
     /// All of them as one, which stays here.
     pub(crate) fn join(&mut self) -> Bytes {
-        if !self.more.is_empty() || !self.gathered.is_empty() {
+        if self.first[0].as_ref().map_or(0, Bytes::len) < self.len {
             let mut joined = BytesMut::with_capacity(self.len);
-            for piece in self.first.take().into_iter().chain(self.more.drain(..)) {
+            let first = std::mem::take(&mut self.first);
+            for piece in first.into_iter().flatten().chain(self.more.drain(..)) {
                 joined.extend_from_slice(&piece);
             }
             joined.extend_from_slice(&std::mem::take(&mut self.gathered));
-            self.first = Some(joined.freeze());
+            self.first[0] = Some(joined.freeze());
         }
-        self.first.clone().unwrap_or_default()
+        self.first[0].clone().unwrap_or_default()
     }
 }
 
@@ -101,6 +107,31 @@ mod tests {
         }
         assert_eq!(out, [expected(0..100), vec![7; 2000], expected(100..103)].concat());
         assert_eq!((pieces.len(), pieces.pop()), (0, None));
+    }
+
+    #[test]
+    fn a_prelude_and_the_first_content_take_no_memory_of_their_own() {
+        let mut pieces = Pieces::default();
+        for _ in 0..3 {
+            pieces.push(Bytes::from_static(b"prelude"));
+            pieces.push(Bytes::from_static(b"content"));
+            assert_eq!(pieces.pop().as_deref(), Some(&b"prelude"[..]));
+            pieces.push(Bytes::from_static(b"more"));
+            assert_eq!((pieces.pop().unwrap(), pieces.pop().unwrap()), ("content".into(), "more".into()));
+        }
+        assert_eq!((pieces.len(), pieces.more.capacity()), (0, 0));
+    }
+
+    #[test]
+    fn joined_are_only_those_that_are_still_there() {
+        let mut pieces = Pieces::default();
+        push(&mut pieces, 0..5);
+        for left in 1..5 {
+            pieces.pop();
+            assert_eq!(pieces.join(), expected(left..5));
+            pieces = Pieces::default();
+            push(&mut pieces, left..5);
+        }
     }
 
     #[test]

@@ -3,7 +3,10 @@
 use std::{borrow::Cow, fmt, ops::Range};
 
 use bytes::Bytes;
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor},
+};
 use serde_json::value::RawValue;
 
 use crate::{
@@ -74,12 +77,10 @@ const NAMES: [&str; 4] = ["model", "stream", "stream_options", "include_usage"];
 /// The wish for usage, behind another field.
 const WISH: &str = r#","stream_options":{"include_usage":true}"#;
 
-/// What an object has of them, and where another one goes. (Nothing else is kept: a request may have any number of fields.)
+/// What an object has of them. (Nothing else is kept: a request may have any number of fields.)
 struct Fields<'a> {
     object: &'a [u8],
     found: [Found<'a>; NAMES.len()],
-    /// The last field's value.
-    last: Option<&'a RawValue>,
 }
 
 /// A field. A key may stand twice; servers read the last.
@@ -94,8 +95,10 @@ impl<'a> Fields<'a> {
         if !object.trim_ascii_start().starts_with(b"{") {
             return Err(RequestError::not_an_object());
         }
-        let mut fields = Fields { object, found: Default::default(), last: None };
-        let mut json = serde_json::Deserializer::from_slice(object);
+        let text = std::str::from_utf8(object)
+            .map_err(|error| RequestError::not_text(&object[..error.valid_up_to()]))?;
+        let mut fields = Fields { object, found: Default::default() };
+        let mut json = serde_json::Deserializer::from_str(text);
         Note(&mut fields).deserialize(&mut json)?;
         json.end()?;
         Ok(fields)
@@ -119,12 +122,17 @@ impl<'a> Fields<'a> {
             for old in before.iter().chain([last]) {
                 splices.replace(old.get().as_bytes(), [value].concat());
             }
-        } else if let Some(last) = self.last {
-            splices.insert_after(last.get().as_bytes(), [",\"", name, "\":", value].concat());
         } else {
-            let brace = self.object.len() - self.object.trim_ascii_start().len();
-            splices.insert_after(&self.object[..=brace], ["\"", name, "\":", value].concat());
+            let before = self.before_its_end();
+            let comma = if before.ends_with(b"{") { "" } else { "," };
+            splices.insert_after(before, [comma, "\"", name, "\":", value].concat());
         }
+    }
+
+    /// The object up to its last field: where another one goes.
+    fn before_its_end(&self) -> &'a [u8] {
+        let object = self.object.trim_ascii_end();
+        object.strip_suffix(b"}").unwrap_or(object).trim_ascii_end()
     }
 
     fn set_model(&self, model: &str, splices: &mut Splices) {
@@ -137,10 +145,11 @@ impl<'a> Fields<'a> {
     fn ask_usage(&self, splices: &mut Splices) -> bool {
         let options = self.get("stream_options").map(RawValue::get).filter(|options| *options != "null");
         let Some(options) = options else {
-            match self.last.filter(|_| self.get("stream_options").is_none()) {
-                // The rule, and nothing to build.
-                Some(last) => splices.insert_after(last.get().as_bytes(), WISH),
-                None => self.set("stream_options", r#"{"include_usage":true}"#, splices),
+            if self.get("stream_options").is_none() {
+                // The rule, and nothing to build: it streams, so it has a field.
+                splices.insert_after(self.before_its_end(), WISH);
+            } else {
+                self.set("stream_options", r#"{"include_usage":true}"#, splices);
             }
             return true;
         };
@@ -173,14 +182,26 @@ impl<'a> Visitor<'a> for Note<'_, 'a> {
     }
 
     fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some((Word(key), value)) = map.next_entry::<Word<'a>, &'a RawValue>()? {
-            self.0.last = Some(value);
+        while let Some(Word(key)) = map.next_key()? {
             if let Some(at) = NAMES.iter().position(|name| *name == key) {
                 let found = &mut self.0.found[at];
-                found.before.extend(found.last.replace(value));
+                found.before.extend(found.last.replace(map.next_value()?));
+            } else if key == "messages" {
+                map.next_value::<Passed>()?;
+            } else {
+                map.next_value::<IgnoredAny>()?;
             }
         }
         Ok(())
+    }
+}
+
+/// A list that is passed over one by one: what `serde_json` passes over at once it notes the depth of, on the heap.
+struct Passed;
+
+impl<'de> Deserialize<'de> for Passed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(IgnoredAny).map(|IgnoredAny| Passed)
     }
 }
 

@@ -17,6 +17,13 @@ impl RequestError {
         RequestError { what: "is not a JSON object", line: 1, column: 1 }
     }
 
+    /// It is text up to here.
+    pub(crate) fn not_text(before: &[u8]) -> Self {
+        let lines = before.split(|byte| *byte == b'\n');
+        let (line, last) = lines.enumerate().last().unwrap_or_default();
+        RequestError { what: "is not JSON", line: line + 1, column: last.len() + 1 }
+    }
+
     /// The line of the body where reading stopped, from 1.
     pub fn line(&self) -> usize {
         self.line

@@ -15,6 +15,11 @@ fn a_stream_is_asked_for_its_usage() {
     for (body, expected) in [
         (r#"{"stream":true}"#, r#"{"stream":true,"stream_options":{"include_usage":true}}"#),
         ("{ \"stream\" : true\n}", "{ \"stream\" : true,\"stream_options\":{\"include_usage\":true}\n}"),
+        ("{\"stream\":true }\n", "{\"stream\":true,\"stream_options\":{\"include_usage\":true} }\n"),
+        (
+            r#"{"stream":true,"stream_options":{ }}"#,
+            r#"{"stream":true,"stream_options":{"include_usage":true }}"#,
+        ),
         (
             r#"{"stream":true,"stream_options":null}"#,
             r#"{"stream":true,"stream_options":{"include_usage":true}}"#,
@@ -94,4 +99,17 @@ fn what_is_no_object_is_an_error_that_does_not_quote_it() {
         let error = edit(Dialect::OpenAi, &Bytes::from_static(body.as_bytes()), &ASK).unwrap_err();
         assert_eq!(error.to_string(), expected);
     }
+    let no_text = edit(Dialect::OpenAi, &Bytes::from_static(b"{\n\"a\":\"\xFF\"}"), &ASK).unwrap_err();
+    assert_eq!(no_text.to_string(), "the request body is not JSON (line 2, column 6)");
+}
+
+#[test]
+fn asking_for_the_usage_of_a_chat_costs_the_new_body_alone() {
+    let body = Bytes::from_static(
+        br#"{"model":"m","stream":true,"messages":[{"role":"system","content":"S"},{"role":"user","content":"Q\n"}]}"#,
+    );
+    let counted = allocation_counter::measure(|| {
+        assert!(edit(Dialect::OpenAi, &body, &ASK).unwrap().usage_asked);
+    });
+    assert_eq!(counted.count_total, 1);
 }
