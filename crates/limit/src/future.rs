@@ -43,16 +43,18 @@ pin_project! {
 }
 
 impl<S: Service<Req>, Req, C> ResponseFuture<S, Req, C> {
+    #[inline]
     pub(crate) fn calling(inner: S::Future, permit: Permit, classify: C) -> Self {
         ResponseFuture { classify, state: State::Calling { inner, permit: Some(permit) } }
     }
 
-    pub(crate) fn waiting(waiting: Waiting<S, Req>, classify: C) -> Self {
-        ResponseFuture { classify, state: State::Waiting { waiting: Box::new(waiting) } }
-    }
-
-    pub(crate) fn refused(error: BoxError, classify: C) -> Self {
-        ResponseFuture { classify, state: State::Refused { error: Some(error) } }
+    #[inline]
+    pub(crate) fn kept_out(waiting: Result<Box<Waiting<S, Req>>, BoxError>, classify: C) -> Self {
+        let state = match waiting {
+            Ok(waiting) => State::Waiting { waiting },
+            Err(error) => State::Refused { error: Some(error) },
+        };
+        ResponseFuture { classify, state }
     }
 }
 

@@ -90,8 +90,18 @@ impl Permit {
         }
     }
 
+    #[inline]
     fn settle(&mut self, ended: &Ended, told: &Told) {
         let Some(held) = self.held.take() else { return };
+        let plain = ended.outcome.is_success() && ended.usage.is_none() && told.is_empty();
+        if plain && self.progress.is_none() {
+            return self.limits.gate.end(held);
+        }
+        self.settle_known(held, ended, told);
+    }
+
+    /// Something more than its outcome may be known of the call.
+    fn settle_known(&mut self, held: Held, ended: &Ended, told: &Told) {
         let marked = self.progress.as_ref().and_then(Progress::sent_at);
         if marked.is_some() && marked != self.own_mark {
             self.limits.common.saw_a_tick();

@@ -10,10 +10,10 @@ use buttress_call::{BoxError, Call, Carries, Classify, Http};
 use tower_service::Service;
 
 use crate::{
-    Cost, Key, LimitHandle, ResponseFuture, TextBytes, Unkeyed,
-    gate::Entry,
+    Cost, Estimate, Key, LimitHandle, ResponseFuture, TextBytes, Unkeyed,
+    gate::{Ask, Entry},
     permit::Permit,
-    shared::Shared,
+    shared::{Limits, Shared},
     wait::{Waiting, refused},
 };
 
@@ -61,6 +61,9 @@ where
         poll
     }
 
+    // The slow ways out return little, and the rest is small: so it can become part of its caller, and the future is written
+    // where it stays. A copy that is read before it has reached the cache costs as much as two locks.
+    #[inline]
     fn call(&mut self, mut request: Req) -> Self::Future {
         self.cost.prepare(&mut request);
         let estimate = self.cost.cost(&request);
@@ -72,31 +75,46 @@ where
         let key = self.key.key(&request, &self.shared.keys.hasher);
         let limits = self.shared.limits(key, now);
         let ask = limits.ask(&estimate, self.classify.call(&request));
-        let classify = self.classify.clone();
-        match limits.gate.enter(now, &ask, false) {
-            Entry::Admitted(held) => {
-                // From here on a panic, too, gives the holds back.
-                let mut permit = Permit::new(limits, held, estimate);
-                if !std::mem::take(&mut self.ready) {
-                    let waiting = Waiting::admitted(self.inner.clone(), request, ask, permit);
-                    return ResponseFuture::waiting(waiting, classify);
-                }
-                permit.calling(self.classify.call(&request));
-                ResponseFuture::calling(self.inner.call(request), permit, classify)
+        let held = match limits.gate.enter(now, &ask, false) {
+            Entry::Admitted(held) => held,
+            entry => {
+                let kept_out = self.kept_out(entry, request, estimate, ask, limits);
+                return ResponseFuture::kept_out(kept_out, self.classify.clone());
             }
-            Entry::Busy | Entry::Queued(_) => {
-                if let Some(progress) = self.classify.call(&request).and_then(Call::progress) {
-                    progress.mark_waiting();
-                }
-                let waiting = Waiting::new(self.unready(), request, estimate, ask, limits);
-                ResponseFuture::waiting(waiting, classify)
-            }
-            Entry::Refused(exceeded) => {
-                self.unready();
-                let error = refused(exceeded, &limits, self.classify.call(&request));
-                ResponseFuture::refused(error, classify)
-            }
+        };
+        // From here on a panic, too, gives the holds back.
+        let mut permit = Permit::new(limits, held, estimate);
+        if !std::mem::take(&mut self.ready) {
+            let waiting = Waiting::admitted(self.inner.clone(), request, ask, permit);
+            return ResponseFuture::kept_out(Ok(waiting), self.classify.clone());
         }
+        permit.calling(self.classify.call(&request));
+        ResponseFuture::calling(self.inner.call(request), permit, self.classify.clone())
+    }
+}
+
+impl<S: Clone, C, Q, K> Limit<S, C, Q, K> {
+    /// A call that has to wait, or must not pass.
+    #[cold]
+    fn kept_out<Req>(
+        &mut self,
+        entry: Entry,
+        request: Req,
+        estimate: Estimate,
+        ask: Ask,
+        limits: Arc<Limits>,
+    ) -> Result<Box<Waiting<S, Req>>, BoxError>
+    where
+        C: Carries<Req>,
+    {
+        let inner = self.unready();
+        if let Entry::Refused(exceeded) = entry {
+            return Err(refused(exceeded, &limits, self.classify.call(&request)));
+        }
+        if let Some(progress) = self.classify.call(&request).and_then(Call::progress) {
+            progress.mark_waiting();
+        }
+        Ok(Waiting::new(inner, request, estimate, ask, limits))
     }
 }
 

@@ -67,17 +67,25 @@ impl Drop for Queued {
 }
 
 impl<S, Req> Waiting<S, Req> {
-    pub(crate) fn new(inner: S, request: Req, estimate: Estimate, ask: Ask, limits: Arc<Limits>) -> Self {
+    pub(crate) fn new(
+        inner: S,
+        request: Req,
+        estimate: Estimate,
+        ask: Ask,
+        limits: Arc<Limits>,
+    ) -> Box<Self> {
         let deadline = ask.remaining.map(|remaining| Instant::now() + remaining);
-        Waiting { inner, request: Some(request), estimate, ask, deadline, limits, stage: Stage::New }
+        let stage = Stage::New;
+        Box::new(Waiting { inner, request: Some(request), estimate, ask, deadline, limits, stage })
     }
 
     /// A call that may pass, but whose inner service is not known to be ready.
-    pub(crate) fn admitted(inner: S, request: Req, ask: Ask, permit: Permit) -> Self {
+    #[cold]
+    pub(crate) fn admitted(inner: S, request: Req, ask: Ask, permit: Permit) -> Box<Self> {
         let limits = permit.limits().clone();
         let estimate = Estimate::new(0);
         let stage = Stage::Admitted(permit);
-        Waiting { inner, request: Some(request), estimate, ask, deadline: None, limits, stage }
+        Box::new(Waiting { inner, request: Some(request), estimate, ask, deadline: None, limits, stage })
     }
 
     /// Resolves once the call is made.
