@@ -61,15 +61,18 @@ where
         Poll::Ready(result)
     }
 
+    // Small, so that it can become part of its caller, and the future is written where it stays. A copy that is read before it
+    // has reached the cache costs more than all that is done here.
+    #[inline]
     fn call(&mut self, mut request: Req) -> Self::Future {
         if !self.ready {
             // The circuit refused calls when this was polled ready. Even if it would let one through by now, nobody has
             // asked the inner service whether it is ready.
-            return self.refused(self.shared.refuse(), &request);
+            return ResponseFuture::refused(self.told(self.shared.refuse(), &request));
         }
         let ticket = match self.shared.admit() {
             Ok(ticket) => ticket,
-            Err(open) => return self.refused(open, &request),
+            Err(open) => return ResponseFuture::refused(self.told(open, &request)),
         };
         // From here on a panic, too, gives a probe's slot back.
         let mut permit = Permit::new(self.shared.clone(), ticket);
@@ -87,14 +90,14 @@ where
 impl<S, C> Breaker<S, C> {
     /// Tells of a refusal.
     #[cold]
-    fn refused<Req, F>(&self, open: Open, request: &Req) -> ResponseFuture<F, C>
+    fn told<Req>(&self, open: Open, request: &Req) -> Open
     where
         C: Carries<Req>,
     {
         if let Some(call) = self.classify.call(request) {
             call.tell(Note::Refused { layer: LAYER, name: open.name().unwrap_or_default() });
         }
-        ResponseFuture::refused(open)
+        open
     }
 }
 
