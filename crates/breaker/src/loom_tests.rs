@@ -4,12 +4,14 @@ use loom::{sync::Arc, thread};
 
 use crate::{
     circuit::{Admission, Change, Circuit, Effect, Probing, Ticket},
-    window::{Sum, Window},
+    window::{PLACES, Sum, Window},
     word::{Mode, Word},
 };
 
 const UNTIL: u64 = 100;
 const CLOSED: Ticket = Ticket { generation: 0, lease: None };
+/// The next tick after the third that has its bucket in the same place.
+const LATER: u64 = 3 + PLACES;
 const LAST_GENERATION: u32 = (1 << 22) - 1;
 
 fn fail(circuit: &Circuit, generation: u32, threshold: u32) -> Option<Change> {
@@ -163,10 +165,10 @@ fn no_count_is_lost_when_two_threads_enter_a_bucket_anew() {
         let window = Arc::new(Window::new());
         window.add(3, true);
         let other = window.clone();
-        let thread = thread::spawn(move || other.add(13, true));
-        window.add(13, false);
+        let thread = thread::spawn(move || other.add(LATER, true));
+        window.add(LATER, false);
         thread.join().unwrap();
-        assert_eq!(window.sum(13), Sum { total: 2, bad: 1 });
+        assert_eq!(window.sum(LATER), Sum { total: 2, bad: 1 });
     });
 }
 
@@ -176,8 +178,8 @@ fn a_straggler_never_brings_an_old_bucket_back() {
         let window = Arc::new(Window::new());
         let other = window.clone();
         let thread = thread::spawn(move || other.add(3, true));
-        window.add(13, false);
+        window.add(LATER, false);
         thread.join().unwrap();
-        assert_eq!(window.sum(13), Sum { total: 1, bad: 0 });
+        assert_eq!(window.sum(LATER), Sum { total: 1, bad: 0 });
     });
 }

@@ -1,24 +1,26 @@
-//! A rolling window of ten buckets, each one atomic word: tick 20 bits | total 22 | bad 22.
+//! A rolling window of ten buckets, each one atomic word: tick 22 bits | total 21 | bad 21.
 
 use std::sync::atomic::Ordering::{AcqRel, Acquire};
 
 use crate::sync::AtomicU64;
 
 pub(crate) const BUCKETS: u64 = 10;
+/// A power of two, so that a bucket's place is cut out of its tick without a division: every call pays for it.
+pub(crate) const PLACES: u64 = 16;
 
-const COUNT_BITS: u32 = 22;
+const COUNT_BITS: u32 = 21;
 const COUNT_MASK: u64 = (1 << COUNT_BITS) - 1;
-const TICK_BITS: u32 = 20;
+const TICK_BITS: u32 = 22;
 const TICK_MASK: u64 = (1 << TICK_BITS) - 1;
 
 /// Counts calls, and the bad ones among them, over the last ten ticks.
 ///
 /// A bucket knows the tick it belongs to, so nobody has to empty it: it is used again when its turn comes, and left
-/// out of a sum before. Ticks of a later generation of the circuit begin ten further on ([`tick`]), so a recovery
+/// out of a sum before. Ticks of a later generation of the circuit begin sixteen further on ([`tick`]), so a recovery
 /// leaves all older buckets behind without touching one.
 #[derive(Debug)]
 pub(crate) struct Window {
-    buckets: [AtomicU64; BUCKETS as usize],
+    buckets: [AtomicU64; PLACES as usize],
 }
 
 /// Calls, and the bad ones among them.
@@ -28,10 +30,10 @@ pub(crate) struct Sum {
     pub(crate) bad: u64,
 }
 
-/// The tick of a time in a generation. It goes on evenly when the generation wraps at 2^22, because ten times that is a
-/// multiple both of ten and of 2^20.
+/// The tick of a time in a generation. It goes on evenly when the generation wraps at 2^22, because sixteen times that is a
+/// multiple of that, too.
 pub(crate) fn tick(now_ms: u64, bucket_ms: u64, generation: u32) -> u64 {
-    (now_ms / bucket_ms.max(1)).wrapping_add(u64::from(generation) * BUCKETS)
+    (now_ms / bucket_ms.max(1)).wrapping_add(u64::from(generation) * PLACES)
 }
 
 impl Window {
@@ -47,11 +49,11 @@ impl Window {
             let sum = match (age(tick, held), unpack(held)) {
                 (0, sum) => sum,
                 // The bucket has gone on since this call looked at the clock: too late to count.
-                (age, sum) if age > TICK_MASK - BUCKETS && sum.total > 0 => return,
+                (age, sum) if age > TICK_MASK - PLACES && sum.total > 0 => return,
                 _ => Sum::default(),
             };
             if sum.total == COUNT_MASK {
-                // Four million calls in one bucket: their ratio stands for the rest.
+                // Two million calls in one bucket: their ratio stands for the rest.
                 return;
             }
             let next = pack(tick, Sum { total: sum.total + 1, bad: sum.bad + u64::from(bad) });
@@ -84,12 +86,12 @@ impl Window {
     }
 
     fn bucket(&self, tick: u64) -> &AtomicU64 {
-        &self.buckets[(tick % BUCKETS) as usize]
+        &self.buckets[(tick % PLACES) as usize]
     }
 }
 
-/// How many ticks lie between a bucket's and this one, modulo 2^20. An idle bucket is mistaken for a new one after
-/// five times 2^20 ticks: half a year of silence with a window of 30 s.
+/// How many ticks lie between a bucket's and this one, modulo 2^22. An idle bucket is mistaken for a new one after so many
+/// ticks: nearly five months of silence with a window of 30 s.
 fn age(tick: u64, held: u64) -> u64 {
     tick.wrapping_sub(held >> (2 * COUNT_BITS)) & TICK_MASK
 }
@@ -121,17 +123,17 @@ mod tests {
     #[test]
     fn whoever_comes_late_to_a_bucket_that_has_gone_on_does_not_count() {
         let window = Window::new();
-        window.add(20, false);
+        window.add(10 + PLACES, false);
         window.add(10, true);
-        assert_eq!(window.sum(20), Sum { total: 1, bad: 0 });
+        assert_eq!(window.sum(10 + PLACES), Sum { total: 1, bad: 0 });
     }
 
     #[test]
     fn a_bucket_is_used_again_after_any_pause() {
-        for pause in [10, 1_000, 200_000, 1 << 19] {
+        for pause in [PLACES, 1_000, 200_000, 1 << 19, 1 << 21] {
             let window = Window::new();
             window.add(20, true);
-            let now = 20 + pause / 10 * 10;
+            let now = 20 + pause / PLACES * PLACES;
             window.add(now, true);
             assert_eq!(window.sum(now), Sum { total: 1, bad: 1 }, "{pause}");
         }
