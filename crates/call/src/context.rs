@@ -1,7 +1,7 @@
 //! What a call carries in.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -180,7 +180,8 @@ impl Call {
 
     /// The targets in use by this call's attempts, put here if there are none: for whoever runs attempts side by side.
     pub fn ensure_targets(&mut self) -> &Targets {
-        self.targets.get_or_insert_default()
+        let clock = self.progress.get_or_insert_default();
+        self.targets.get_or_insert_with(|| Targets { clock: clock.clone() })
     }
 
     pub(crate) fn headers(&self) -> Option<&Headers> {
@@ -214,12 +215,13 @@ impl Call {
 /// It lets a second attempt that runs beside the first go elsewhere.
 #[derive(Clone, Debug, Default)]
 pub struct Targets {
-    in_use: Arc<Mutex<Used>>,
+    /// They lie with the clock of which the attempts' own are children.
+    clock: Progress,
 }
 
 /// Most calls use one target at a time: only a second one beside it needs an allocation.
 #[derive(Debug, Default)]
-struct Used {
+pub(crate) struct Used {
     one: Option<Arc<str>>,
     more: Vec<Arc<str>>,
 }
@@ -242,8 +244,8 @@ impl Targets {
         InUse { targets: self.clone(), target }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Used> {
-        self.in_use.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Used> {
+        self.clock.targets().lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -268,6 +270,8 @@ impl Drop for InUse {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use super::*;
 
     #[tokio::test(start_paused = true)]

@@ -10,7 +10,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::Usage;
+use crate::{Usage, context::Used};
 
 /// How far an attempt has come: when it was sent, its first content, what arrived since.
 ///
@@ -37,6 +37,8 @@ struct Inner {
     content_events: AtomicU64,
     bytes: AtomicU64,
     usage: Mutex<Option<Usage>>,
+    /// Here because this is what a call's attempts have in common already.
+    targets: Mutex<Used>,
     parent: Option<Progress>,
 }
 
@@ -70,6 +72,7 @@ impl Progress {
                 content_events: AtomicU64::new(0),
                 bytes: AtomicU64::new(0),
                 usage: Mutex::new(None),
+                targets: Mutex::default(),
                 parent,
             }),
         }
@@ -173,6 +176,10 @@ impl Progress {
     /// The usage that the provider has reported so far. Nothing here is an estimate.
     pub fn usage(&self) -> Option<Usage> {
         *self.inner.usage()
+    }
+
+    pub(crate) fn targets(&self) -> &Mutex<Used> {
+        &self.inner.targets
     }
 
     fn for_each(&self, tick: impl Fn(&Inner)) {
