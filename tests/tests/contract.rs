@@ -2,14 +2,22 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests too")]
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::Path,
+    task::{Context, Poll, Waker},
+};
 
 use buttress_provider::{Provider, ProviderLayer};
 use buttress_tests::{
+    journey::{Client, Journey, erase},
+    probe::{self, Act, Piece, Request, TOKEN},
     rules,
     stack::{Numbers, Stack},
     subject, table,
 };
+use bytes::Bytes;
+use tower::Layer;
 
 /// The page, whose table stands between these two lines.
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/contract.md");
@@ -61,13 +69,76 @@ fn the_documented_table_is_what_ran() {
     }
 }
 
+fn provider() -> ProviderLayer {
+    ProviderLayer::new(Provider::openai().api_key("sk-test")).unwrap()
+}
+
+/// A chat as a client sends it: no layer has seen it yet.
+fn chat() -> Request {
+    const BODY: &str = r#"{"model":"gpt-5-mini","stream":true,"messages":[{"role":"user","content":"What is a buttress?"}]}"#;
+    // As they come from the wire, a clone of these copies nothing.
+    let request = http::Request::post(http::Uri::from_static("/v1/chat/completions"));
+    let headers = [
+        ("content-type", "application/json"),
+        ("accept", "text/event-stream"),
+        ("authorization", "Bearer sk-test"),
+    ];
+    let request = headers
+        .into_iter()
+        .fold(request, |request, (name, value)| request.header(name, http::HeaderValue::from_static(value)));
+    request.body(Bytes::from_static(BODY.as_bytes()).into()).unwrap()
+}
+
+/// What OpenAI answers: the role, tokens, the finish reason, the usage, the end marker.
+fn answer() -> Act {
+    let pieces = [
+        "data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\",\"refusal\":null},\
+            \"finish_reason\":null}],\"usage\":null}\n\n",
+        TOKEN,
+        TOKEN,
+        "data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}],\"usage\":null}\n\n",
+        "data: {\"id\":\"c\",\"choices\":[],\"usage\":{\"prompt_tokens\":18,\"completion_tokens\":2,\"total_tokens\":20,\
+            \"prompt_tokens_details\":{\"cached_tokens\":0},\"completion_tokens_details\":{\"reasoning_tokens\":0}}}\n\n",
+        probe::END,
+    ];
+    let pieces = pieces.map(|piece| Piece::Bytes(Bytes::from_static(piece.as_bytes())));
+    Act { pieces: pieces.into(), ..Act::good() }
+}
+
+/// The allocations of such a chat, read to its end. Of the second: the first may make what stays.
+fn allocations(client: &Client) -> u64 {
+    let counts = [(); 2].map(|()| {
+        let mut call = Journey::new(client.clone(), chat());
+        let counted = allocation_counter::measure(|| {
+            let end = call.poll_to_end(&mut Context::from_waker(Waker::noop()));
+            assert!(matches!(end, Poll::Ready(Ok(()))), "{end:?}");
+        });
+        counted.count_total
+    });
+    counts[1]
+}
+
+#[test]
+fn a_streamed_chat_through_the_composed_stack_takes_twenty_allocations_at_most() {
+    let bench = subject::Bench::new(true);
+    bench.script_all(&answer());
+    let bare = allocations(&erase(bench.http(0)));
+    let alone = allocations(&erase(provider().layer(bench.http(0)))) - bare;
+    let inner = [bench.http(0), bench.http(1)];
+    let stack = Stack::new(&Numbers::default(), &provider(), &bench.hook, inner);
+    let composed = allocations(&stack.client()) - bare;
+    println!(
+        "a streamed chat takes {alone} allocations more through the provider layer, {composed} through the stack"
+    );
+    assert!(alone <= 12, "{alone}");
+    assert!(composed <= 20, "{composed}");
+}
+
 #[test]
 fn the_future_of_the_composed_stack_takes_two_kilobytes_at_most() {
     let bench = subject::Bench::new(true);
-    let provider = Provider::openai().api_key("sk-test");
-    let provider = ProviderLayer::new(provider).unwrap();
     let inner = [bench.http(0), bench.http(1)];
-    let stack = Stack::new(&Numbers::default(), &provider, &bench.hook, inner);
+    let stack = Stack::new(&Numbers::default(), &provider(), &bench.hook, inner);
     println!("the future of the composed stack takes {} bytes", stack.future);
     assert!(stack.future <= 2048, "{} bytes", stack.future);
 }

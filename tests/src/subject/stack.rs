@@ -37,7 +37,7 @@ pub(super) fn subject() -> Subject {
         callbacks: Ok(()),
         bounds: Ok(bounds),
         plain: Err("is for HTTP"),
-        streamed: Ok(16),
+        streamed: Ok(15),
         late_successes: Ok(()),
         late_failures: Ok(()),
     }
