@@ -91,6 +91,7 @@ impl Charge {
     }
 
     /// What the provider charges for it, given what it held.
+    #[inline]
     pub(crate) fn of(&self, need: &Need) -> (u64, u64) {
         let output = match need.charged {
             OutputCharge::Free => 0,
