@@ -45,7 +45,9 @@ impl Baseline {
             } else {
                 (samples, (micros * (WEIGHT - 1) + sample) / WEIGHT)
             };
-            Some((samples << MICROS_BITS) | micros.min(MICROS_MASK))
+            let next = (samples << MICROS_BITS) | micros.min(MICROS_MASK);
+            // What is not written need not be fetched from the other thread that looks at it.
+            (next != word).then_some(next)
         });
     }
 
