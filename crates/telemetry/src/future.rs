@@ -43,15 +43,23 @@ impl Guard {
         }
     }
 
-    fn resolved(mut self, verdict: Verdict<'_>, error: Option<&BoxError>) {
-        match (verdict, &mut self) {
-            (Verdict::Ended(ended), Guard::Call(guard)) => guard.resolved(&ended, error),
-            (Verdict::Ended(ended), Guard::Attempt(guard)) => guard.resolved(&ended),
-            (Verdict::Pending(completion), _) => {
-                self.answering(completion);
-                completion.on_end(move |ended| self.settle(ended));
+    /// It counts where it lies, as it is large, or goes on in the completion's hook.
+    fn resolved(slot: &mut Option<Guard>, verdict: Verdict<'_>, error: Option<&BoxError>) {
+        match verdict {
+            Verdict::Ended(ended) => match slot {
+                Some(Guard::Call(guard)) => guard.resolved(&ended, error),
+                Some(Guard::Attempt(guard)) => guard.resolved(&ended),
+                None => {}
+            },
+            Verdict::Pending(completion) => {
+                if let Some(mut guard) = slot.take() {
+                    guard.answering(completion);
+                    completion.on_end(move |ended| guard.settle(ended));
+                }
             }
         }
+        // Its span ends with the call, not with the future.
+        *slot = None;
     }
 
     fn answering(&mut self, completion: &Completion) {
@@ -86,9 +94,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let result = ready!(this.inner.poll(cx)).map_err(Into::into);
-        if let Some(guard) = this.guard.take() {
-            guard.resolved(this.classify.classify(result.as_ref()), result.as_ref().err());
-        }
+        Guard::resolved(this.guard, this.classify.classify(result.as_ref()), result.as_ref().err());
         Poll::Ready(result)
     }
 }
