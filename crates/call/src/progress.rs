@@ -63,7 +63,8 @@ impl Progress {
     fn with_parent(parent: Option<Progress>) -> Self {
         Progress {
             inner: Arc::new(Inner {
-                base: Instant::now(),
+                // Nothing that a child sees is older than its parent.
+                base: parent.as_ref().map_or_else(Instant::now, |parent| parent.inner.base),
                 sent: AtomicU64::new(0),
                 first_content: AtomicU64::new(0),
                 last_content: AtomicU64::new(0),
