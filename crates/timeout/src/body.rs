@@ -39,11 +39,10 @@ struct Watcher {
     vigil: Vigil,
     completion: Option<Completion>,
     good: bool,
-    progress: Progress,
-    /// Nobody else does, so each data frame counts as content.
-    ticks: bool,
     /// As many as there were at the last look.
     content_events: u64,
+    /// As many as came, if nobody else counts them.
+    bytes: u64,
     meter: Option<Meter>,
     alarm: Alarm,
 }
@@ -63,10 +62,8 @@ impl Watcher {
         // The clock of the attempt whose answer this is; the call's own may show a later attempt.
         let theirs = completion.as_ref().map(Completion::progress);
         let theirs = theirs.or(vigil.progress().filter(|_| vigil.sent_at().is_some())).cloned();
-        let ticks = theirs.is_none();
-        let progress = theirs.unwrap_or_default();
-        vigil.follow(progress.clone());
-        let content_events = progress.content_events();
+        let content_events = theirs.as_ref().map_or(0, Progress::content_events);
+        vigil.follow(theirs);
         let meter = match vigil.time_to_first_content().filter(|_| vigil.is_stream()) {
             Some(took) => {
                 if good {
@@ -76,17 +73,18 @@ impl Watcher {
             }
             None => vigil.limit().map(|limit| Meter::new(vigil.phase(), limit, vigil.age())),
         };
-        Watcher { vigil, completion, good, progress, ticks, content_events, meter, alarm }
+        Watcher { vigil, completion, good, content_events, bytes: 0, meter, alarm }
     }
 
     fn received<D: Buf>(&mut self, frame: &Frame<D>) {
-        if self.ticks
-            && let Some(data) = frame.data_ref()
-            && data.has_remaining()
-        {
-            self.progress.mark_received(data.remaining() as u64, 1);
-        }
-        let content_events = self.progress.content_events();
+        let content_events = if let Some(progress) = self.vigil.progress() {
+            progress.content_events()
+        } else {
+            // Nobody decodes, so each data frame counts as content.
+            let bytes = frame.data_ref().map_or(0, Buf::remaining) as u64;
+            self.bytes += bytes;
+            self.content_events + u64::from(bytes > 0)
+        };
         if self.vigil.is_stream() && content_events != self.content_events {
             self.content_events = content_events;
             if let Some(meter) = &self.meter
@@ -139,7 +137,7 @@ impl Watcher {
         if let Some(meter) = self.meter.take() {
             self.vigil.record_cut_off(due, meter.spent());
         }
-        Some(self.vigil.elapsed(due))
+        Some(self.vigil.elapsed(due, self.bytes))
     }
 }
 

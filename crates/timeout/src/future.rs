@@ -55,7 +55,7 @@ where
         }
         let Some(due) = this.vigil.due() else { return Poll::Pending };
         ready!(this.alarm.poll_until(due.at, cx));
-        let error = this.vigil.elapsed(due);
+        let error = this.vigil.elapsed(due, 0);
         this.vigil.record_cut_off(due, this.vigil.age());
         this.inner.set(None);
         Poll::Ready(Err(error.into()))

@@ -81,9 +81,9 @@ impl Vigil {
         self.progress.as_ref()
     }
 
-    /// Reads another clock from now on: that of the attempt whose answer it is.
-    pub(crate) fn follow(&mut self, progress: Progress) {
-        self.progress = Some(progress);
+    /// Reads another clock from now on: that of the attempt whose answer it is, if there is one.
+    pub(crate) fn follow(&mut self, progress: Option<Progress>) {
+        self.progress = progress;
     }
 
     /// The limit until first content, or until the whole answer.
@@ -171,10 +171,10 @@ impl Vigil {
         if self.stream { self.shared.first_content.as_ref() } else { self.shared.answer.as_ref() }
     }
 
-    /// The error of a call that was waited for long enough.
-    pub(crate) fn elapsed(&self, due: Due) -> Error {
+    /// The error of a call that was waited for long enough. So many bytes came if no clock says it.
+    pub(crate) fn elapsed(&self, due: Due, bytes: u64) -> Error {
         let sent = self.sent_at().is_some();
-        let bytes = self.progress.as_ref().map_or(0, Progress::bytes);
+        let bytes = self.progress.as_ref().map_or(bytes, Progress::bytes);
         let usage = self.progress.as_ref().and_then(Progress::usage);
         let elapsed = Elapsed::new(due.phase, due.limit, bytes, sent);
         let limit_ms = u64::try_from(due.limit.as_millis()).unwrap_or(u64::MAX);
