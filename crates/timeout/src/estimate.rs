@@ -28,6 +28,11 @@ impl Shared {
             answer: timeouts.answer.map(Estimate::new),
         }
     }
+
+    /// The one for calls of this sort.
+    pub(crate) fn estimate(&self, stream: bool) -> Option<&Estimate> {
+        if stream { self.first_content.as_ref() } else { self.answer.as_ref() }
+    }
 }
 
 /// A limit that may learn.

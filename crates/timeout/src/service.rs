@@ -46,6 +46,7 @@ where
         self.inner.poll_ready(cx).map_err(Into::into)
     }
 
+    #[inline]
     fn call(&mut self, mut request: Req) -> Self::Future {
         let call = self.classify.call_mut(&mut request);
         let vigil = Vigil::begin(&self.shared, call, C::STREAM_IF_UNKNOWN);

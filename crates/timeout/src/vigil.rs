@@ -50,6 +50,8 @@ impl Due {
 }
 
 impl Vigil {
+    // Becomes part of the call, which becomes part of its caller: the future is written where it stays, and not copied.
+    #[inline]
     pub(crate) fn begin(shared: &Arc<Shared>, call: Option<&mut Call>, stream_if_unknown: bool) -> Self {
         let started = Instant::now();
         let mut deadline = shared.timeouts.total.and_then(|total| started.checked_add(total));
@@ -63,9 +65,8 @@ impl Vigil {
             stream = call.shape().map_or(stream_if_unknown, |shape| shape.stream);
             progress = Some(call.ensure_progress().clone());
         }
-        let mut vigil = Vigil { shared: shared.clone(), progress, started, deadline, limit: None, stream };
-        vigil.limit = vigil.estimate().map(Estimate::now);
-        vigil
+        let limit = shared.estimate(stream).map(Estimate::now);
+        Vigil { shared: shared.clone(), progress, started, deadline, limit, stream }
     }
 
     /// Whether the deadline had passed before the call came.
@@ -168,7 +169,7 @@ impl Vigil {
     }
 
     fn estimate(&self) -> Option<&Estimate> {
-        if self.stream { self.shared.first_content.as_ref() } else { self.shared.answer.as_ref() }
+        self.shared.estimate(self.stream)
     }
 
     /// The error of a call that was waited for long enough. So many bytes came if no clock says it.
