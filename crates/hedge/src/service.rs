@@ -46,6 +46,8 @@ where
         self.inner.poll_ready(cx).map_err(Into::into)
     }
 
+    // Small, so that it can become part of its caller, and the future is written where it stays.
+    #[inline]
     fn call(&mut self, mut request: Req) -> Self::Future {
         let classify = self.classify.clone();
         if !self.when.is_eligible(&request, classify.call(&request)) {

@@ -42,6 +42,8 @@ where
         self.inner.poll_ready(cx).map_err(Into::into)
     }
 
+    // Small, so that it can become part of its caller, and the future is written where it stays.
+    #[inline]
     fn call(&mut self, mut request: Req) -> Self::Future {
         self.policy.prepare(&mut request);
         let kept = self.policy.keep_request(&mut request);

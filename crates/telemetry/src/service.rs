@@ -40,6 +40,8 @@ where
         self.inner.poll_ready(cx).map_err(Into::into)
     }
 
+    // Small, so that it can become part of its caller, and the future is written where it stays.
+    #[inline]
     fn call(&mut self, mut request: Req) -> Self::Future {
         let guard = match &self.vantage {
             Vantage::Call(recorder) => Guard::Call(CallGuard::begin(recorder, &self.classify, &mut request)),
