@@ -80,18 +80,21 @@ mod tests {
 
     #[test]
     fn a_charge_is_forgotten_after_all_of_the_window_and_at_most_half_a_second_late() {
-        for offset in [0, 1, CELL - 1] {
-            let mut log = Log::new(0);
-            log.advance(7 * SECOND + offset);
-            log.add(5);
-            log.advance(7 * SECOND + offset + WINDOW - 1);
-            assert_eq!(log.total(), 5);
-            let gone = log.until_forgotten(5);
-            assert!(gone <= 7 * SECOND + offset + WINDOW + CELL);
-            log.advance(gone - 1);
-            assert_eq!(log.total(), 5);
-            log.advance(gone);
-            assert_eq!(log.total(), 0);
+        for used in [0, 1, CELL - 1].map(|offset| 7 * SECOND + offset) {
+            // Begun long before, and with that very charge.
+            for begun in [0, used] {
+                let mut log = Log::new(begun);
+                log.advance(used);
+                log.add(5);
+                log.advance(used + WINDOW - 1);
+                assert_eq!(log.total(), 5);
+                let gone = log.until_forgotten(5);
+                assert!(gone <= used + WINDOW + CELL);
+                log.advance(gone - 1);
+                assert_eq!(log.total(), 5);
+                log.advance(gone);
+                assert_eq!(log.total(), 0);
+            }
         }
     }
 

@@ -47,6 +47,7 @@ fn a_policy_without_a_rise_ends_it_and_one_with_another_does_not() {
     engine.set_policy(0, &requests(60));
     assert!(!engine.is_rising());
     pass(&mut engine, 0, 0, 0);
+    assert!(!engine.is_rising(), "nor does another call begin one");
 }
 
 #[test]
