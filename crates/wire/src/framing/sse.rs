@@ -52,7 +52,7 @@ impl Cut for Scan {
         if !bytes.is_empty() {
             self.after_cr = false;
         }
-        while let Some(found) = memchr2(b'\n', b'\r', &bytes[at..]) {
+        while let Some(found) = line_end(&bytes[at..]) {
             let empty = found == 0 && !self.in_line;
             let cr = bytes[at + found] == b'\r';
             at += found + 1;
@@ -78,4 +78,9 @@ impl Cut for Scan {
     fn counted(bytes: &[u8]) -> &[u8] {
         if bytes.ends_with(b"\r\n") { &bytes[..bytes.len() - 1] } else { bytes }
     }
+}
+
+/// Where the line ends. One line in two or three is empty, and is known without a search.
+fn line_end(bytes: &[u8]) -> Option<usize> {
+    if let Some(b'\n' | b'\r') = bytes.first() { Some(0) } else { memchr2(b'\n', b'\r', bytes) }
 }
