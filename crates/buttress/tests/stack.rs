@@ -309,16 +309,16 @@ async fn after_a_storm_of_calls_that_are_given_up_at_any_moment_nothing_is_held(
     let policies = Policies {
         breaker: Some(breaker),
         limit: Some(limit),
-        hedge: Some(hedge::Policy::after(SECOND)),
+        hedge: Some(hedge::Policy::after(SECOND / 2)),
         ..presets::high_throughput()
     };
     let stack = pair(&policies, [&a, &b]);
-    let calls = (0..600_u32).map(|n| {
+    let calls = (0..1_200_u32).map(|n| {
         let stack = stack.clone();
         async move {
             tokio::time::sleep(Duration::from_millis(20) * n).await;
-            // From 0 to 1.2 s: in a queue, on the way, between attempts, in the middle of a stream.
-            let patience = Duration::from_millis(u64::from(n * 7 % 1_200));
+            // From 0 to 1.8 s: in a queue, on the way, between attempts, in the middle of a stream.
+            let patience = Duration::from_millis(u64::from(n * 7 % 1_800));
             let answer = tokio::time::timeout(patience, call(&stack, n % 3 > 0)).await;
             [answer.is_err(), matches!(answer, Ok(Ok(_))), matches!(answer, Ok(Err(_)))]
         }
@@ -335,8 +335,8 @@ async fn after_a_storm_of_calls_that_are_given_up_at_any_moment_nothing_is_held(
     assert!(handles.hedge.as_ref().unwrap().snapshot().sent > 0);
     let seen = policies.telemetry.snapshot();
     assert!(seen.total.attempts.retries > 0 && seen.total.attempts.failovers > 0);
-    assert_eq!(seen.calls.started, 600);
-    assert_eq!(seen.calls.ok + seen.calls.failed + seen.calls.cancelled, 600);
+    assert_eq!(seen.calls.started, 1_200);
+    assert_eq!(seen.calls.ok + seen.calls.failed + seen.calls.cancelled, 1_200);
 }
 
 #[tokio::test(start_paused = true)]
