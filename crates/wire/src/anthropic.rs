@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     Answer, ApiError, Dialect, Event, EventReader, Frame,
-    json::{field, filled, leading_type, object, text},
+    json::{field, filled, has_leading_type, object, text},
     usage,
 };
 
@@ -45,7 +45,7 @@ struct Part<'a> {
 impl EventReader for Reader {
     fn read(&mut self, Frame { name, data }: Frame<'_>) -> Event {
         // Everything in this dialect says its type, and servers put it first. One that does not is parsed.
-        let ordinary = || name.is_none_or(|name| name == CONTENT) && leading_type(data) == Some(CONTENT);
+        let ordinary = || name.is_none_or(|name| name == CONTENT) && has_leading_type(data, CONTENT);
         if self.content && ordinary() {
             return Event::content();
         }

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     Answer, Event, EventReader, Frame, anthropic, bedrock,
-    json::{count, field, leading_type, object},
+    json::{count, field, has_leading_type, object},
     openai,
 };
 
@@ -115,7 +115,7 @@ fn is_content(data: &[u8]) -> bool {
     let (first, last) = ends.split_at_mut(HEAD_BYTES);
     let Ok(HEAD_BYTES) = BASE64_STANDARD.decode_slice(head, first) else { return false };
     let Ok(count) = BASE64_STANDARD.decode_slice(tail, last) else { return false };
-    data.ends_with(b"}") && leading_type(&ends[..HEAD_BYTES + count]) == Some(anthropic::CONTENT)
+    data.ends_with(b"}") && has_leading_type(&ends[..HEAD_BYTES + count], anthropic::CONTENT)
 }
 
 /// The text of the `bytes` of a chunk.

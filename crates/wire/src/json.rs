@@ -91,13 +91,23 @@ pub(crate) fn leading_type(json: &[u8]) -> Option<&[u8]> {
 
 /// The same for an object of which the end may be missing.
 pub(crate) fn type_of_head(json: &[u8]) -> Option<&[u8]> {
+    let name = from_leading_type(json)?;
+    let end = memchr::memchr2(b'"', b'\\', name)?;
+    (name[end] == b'"').then_some(&name[..end])
+}
+
+/// Whether this is the [`leading_type`]: one word is compared faster than its end is found.
+pub(crate) fn has_leading_type(json: &[u8], name: &[u8]) -> bool {
+    let after = from_leading_type(json).and_then(|rest| rest.strip_prefix(name));
+    after.is_some_and(|after| after.starts_with(b"\"")) && json.ends_with(b"}")
+}
+
+/// The JSON from the text of its leading `type` on.
+fn from_leading_type(json: &[u8]) -> Option<&[u8]> {
     fn past<'a>(json: &'a [u8], token: &[u8]) -> Option<&'a [u8]> {
         json.trim_ascii_start().strip_prefix(token)
     }
-    let rest = past(past(past(json, b"{")?, b"\"type\"")?, b":")?;
-    let name = past(rest, b"\"")?;
-    let end = memchr::memchr2(b'"', b'\\', name)?;
-    (name[end] == b'"').then_some(&name[..end])
+    past(past(past(past(json, b"{")?, b"\"type\"")?, b":")?, b"\"")
 }
 
 /// A count. Negative numbers, and those too large for JSON to carry exactly, say nothing.

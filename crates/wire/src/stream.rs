@@ -47,9 +47,12 @@ impl Decoder {
     }
 
     /// Takes from the front of `input` up to the end of the next event. `None`: all input was taken, more is needed.
+    // Inlined, an event, which is large beside what an ordinary one costs, is not moved when it is returned.
+    #[inline]
     pub fn next(&mut self, input: &mut &[u8]) -> Option<Event> {
-        let event = self.frames.next(input, self.dialect, &mut self.reader)?;
-        Some(self.note(event))
+        let event = self.frames.next(input, self.dialect, &mut self.reader);
+        self.note(event.as_ref());
+        event
     }
 
     /// Bytes taken up to the end of the last event returned, counted from the beginning of the stream.
@@ -63,7 +66,7 @@ impl Decoder {
     /// The input ended: reads an event that lacks its blank line, then says whether the stream was whole.
     pub fn close(&mut self) -> Close {
         let event = self.frames.close(self.dialect, &mut self.reader);
-        let event = event.map(|event| self.note(event));
+        self.note(event.as_ref());
         Close { event, complete: self.complete() }
     }
 
@@ -80,9 +83,11 @@ impl Decoder {
         !self.failed && (self.marked || self.reader.as_dyn().finished())
     }
 
-    fn note(&mut self, event: Event) -> Event {
-        self.failed |= event.error.is_some();
-        self.marked |= event.end;
-        event
+    #[inline]
+    fn note(&mut self, event: Option<&Event>) {
+        if let Some(event) = event {
+            self.failed |= event.error.is_some();
+            self.marked |= event.end;
+        }
     }
 }

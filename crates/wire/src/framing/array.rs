@@ -21,8 +21,8 @@ impl Cut for Element {
         bytes.iter().take_while(|byte| between(byte)).count()
     }
 
-    fn begin(&mut self, first: u8) {
-        self.is_object = first == b'{';
+    fn begin(first: u8) -> Self {
+        Element { is_object: first == b'{', ..Self::default() }
     }
 
     fn scan(&mut self, bytes: &[u8]) -> Option<usize> {

@@ -10,8 +10,8 @@ pub(crate) trait Cut: Default {
     /// How many of the first bytes lie between two events, and belong to none.
     fn between(bytes: &[u8]) -> usize;
 
-    /// An event begins with this byte.
-    fn begin(&mut self, first: u8);
+    /// The state before an event that begins with this byte.
+    fn begin(first: u8) -> Self;
 
     /// Scans the event's next bytes; says where it ends, if it does.
     fn scan(&mut self, bytes: &[u8]) -> Option<usize>;
@@ -30,8 +30,8 @@ pub(crate) trait Cut: Default {
 /// What the framer found.
 #[derive(Debug)]
 pub(crate) enum Found<'a, C> {
-    /// A whole event.
-    Whole(&'a [u8], C),
+    /// A whole event, and how it was scanned.
+    Whole(&'a [u8], &'a C),
     /// An event grew past the limit: its first bytes. Its rest will be skipped.
     TooLong(&'a [u8]),
     /// The end of an event that was too long.
@@ -108,7 +108,7 @@ impl<C: Cut> Framer<C> {
         }
         if self.phase == Phase::Between {
             self.take(input, C::between(input));
-            self.event.begin(*input.first()?);
+            self.event = C::begin(*input.first()?);
             self.phase = Phase::Within;
         }
         if self.phase == Phase::Skipping {
@@ -126,7 +126,7 @@ impl<C: Cut> Framer<C> {
         match self.event.scan(window) {
             Some(end) if C::counted(&window[..end]).len() < room => {
                 let bytes = self.take(input, end);
-                let event = self.finish();
+                self.finish();
                 let bytes = if self.held.is_empty() {
                     bytes
                 } else {
@@ -134,7 +134,7 @@ impl<C: Cut> Framer<C> {
                     self.spent = true;
                     &self.held
                 };
-                Some(Found::Whole(bytes, event))
+                Some(Found::Whole(bytes, &self.event))
             }
             None if window.len() < room => {
                 let bytes = self.take(input, window.len());
@@ -154,11 +154,11 @@ impl<C: Cut> Framer<C> {
     }
 
     /// The event that the input ended in, if it has any bytes and was not too long.
-    pub(crate) fn close(&mut self) -> Option<(&[u8], C)> {
+    pub(crate) fn close(&mut self) -> Option<(&[u8], &C)> {
         self.clear_spent();
-        let event = self.finish();
+        self.finish();
         self.spent = true;
-        (!self.held.is_empty()).then_some((&self.held, event))
+        (!self.held.is_empty()).then_some((&self.held, &self.event))
     }
 
     fn take<'a>(&mut self, input: &mut &'a [u8], count: usize) -> &'a [u8] {
@@ -169,11 +169,9 @@ impl<C: Cut> Framer<C> {
     }
 
     /// The event is over: the next byte begins another.
-    fn finish(&mut self) -> C {
+    fn finish(&mut self) {
         self.position = self.taken;
-        let event = std::mem::take(&mut self.event);
-        self.phase = if event.lost() { Phase::Lost } else { Phase::Between };
-        event
+        self.phase = if self.event.lost() { Phase::Lost } else { Phase::Between };
     }
 
     /// Keeps bytes of a split event. Room doubles as usual, but never past the limit.

@@ -13,7 +13,9 @@ impl Cut for Line {
         bytes.iter().take_while(|byte| byte.is_ascii_whitespace()).count()
     }
 
-    fn begin(&mut self, _: u8) {}
+    fn begin(_: u8) -> Self {
+        Line
+    }
 
     fn scan(&mut self, bytes: &[u8]) -> Option<usize> {
         memchr2(b'\n', b'\r', bytes).map(|end| end + 1)

@@ -25,7 +25,9 @@ impl Cut for Scan {
         0
     }
 
-    fn begin(&mut self, _: u8) {}
+    fn begin(_: u8) -> Self {
+        Self::default()
+    }
 
     fn scan(&mut self, bytes: &[u8]) -> Option<usize> {
         let before = self.seen;

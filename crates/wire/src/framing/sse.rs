@@ -43,8 +43,8 @@ impl Cut for Scan {
         bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count()
     }
 
-    fn begin(&mut self, first: u8) {
-        self.begun = if first == b':' { Begun::Comment } else { Begun::Fields };
+    fn begin(first: u8) -> Self {
+        Scan { begun: if first == b':' { Begun::Comment } else { Begun::Fields }, ..Self::default() }
     }
 
     fn scan(&mut self, bytes: &[u8]) -> Option<usize> {

@@ -97,11 +97,11 @@ fn next<C: Means>(
     dialect: Dialect,
     reader: &mut Reader,
 ) -> Option<Event> {
-    Some(match framer.next(input)? {
-        Found::Whole(bytes, cut) => cut.read(bytes, dialect, reader),
-        Found::TooLong(head) => Event { too_long: true, ..C::read_head(head, reader) },
-        Found::Skipped => Event::default(),
-    })
+    match framer.next(input)? {
+        Found::Whole(bytes, cut) => Some(cut.read(bytes, dialect, reader)),
+        Found::TooLong(head) => Some(Event { too_long: true, ..C::read_head(head, reader) }),
+        Found::Skipped => Some(Event::default()),
+    }
 }
 
 fn close<C: Means>(framer: &mut Framer<C>, dialect: Dialect, reader: &mut Reader) -> Option<Event> {
@@ -110,7 +110,7 @@ fn close<C: Means>(framer: &mut Framer<C>, dialect: Dialect, reader: &mut Reader
 
 /// How the bytes that were cut out become a frame.
 trait Means: Cut {
-    fn read(self, bytes: &[u8], dialect: Dialect, reader: &mut Reader) -> Event;
+    fn read(&self, bytes: &[u8], dialect: Dialect, reader: &mut Reader) -> Event;
 
     fn read_head(head: &[u8], reader: &Reader) -> Event {
         reader.as_dyn().read_head(Frame::new(None, head))
@@ -118,7 +118,7 @@ trait Means: Cut {
 }
 
 impl Means for sse::Scan {
-    fn read(self, bytes: &[u8], _: Dialect, reader: &mut Reader) -> Event {
+    fn read(&self, bytes: &[u8], _: Dialect, reader: &mut Reader) -> Event {
         let Fields { event: name, data, bare } = sse::fields(bytes, self.lines());
         let Some(bare) = bare else {
             return reader.read(Frame::new(name, data.as_deref().unwrap_or_default()));
@@ -138,19 +138,19 @@ impl Means for sse::Scan {
 }
 
 impl Means for Line {
-    fn read(self, bytes: &[u8], _: Dialect, reader: &mut Reader) -> Event {
+    fn read(&self, bytes: &[u8], _: Dialect, reader: &mut Reader) -> Event {
         reader.read(Frame::new(None, bytes.trim_ascii_end()))
     }
 }
 
 impl Means for Element {
-    fn read(self, bytes: &[u8], _: Dialect, reader: &mut Reader) -> Event {
+    fn read(&self, bytes: &[u8], _: Dialect, reader: &mut Reader) -> Event {
         reader.read(Frame::new(None, bytes.trim_ascii_end()))
     }
 }
 
 impl Means for message::Scan {
-    fn read(self, bytes: &[u8], dialect: Dialect, reader: &mut Reader) -> Event {
+    fn read(&self, bytes: &[u8], dialect: Dialect, reader: &mut Reader) -> Event {
         let broken = |what| {
             // The caller's own client refuses it, too.
             let error = Event::failed(ApiError::new(Kind::Broken, None, what));
