@@ -3,14 +3,15 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Debug,
-    sync::{Arc, Mutex},
+    sync::{Arc, LazyLock, Mutex},
 };
 
 use metrics::{Counter, CounterFn, Gauge, GaugeFn, Histogram, HistogramFn, Key, KeyName, SharedString, Unit};
 use tracing::{
-    Event, Metadata, Subscriber,
+    Dispatch, Event, Metadata, Subscriber,
     field::{Field, Visit},
     span::{Attributes, Id, Record},
+    subscriber::DefaultGuard,
 };
 
 /// The names of fields or labels.
@@ -37,7 +38,17 @@ struct State {
     sums: BTreeMap<String, f64>,
 }
 
+/// A second listener, never dropped. While there is only one, tracing asks the thread that first comes by a place in the
+/// code whether anybody listens: if it is another test's, that place is silent here, too.
+static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(Heard::default()));
+
 impl Heard {
+    /// Listens in this thread until the guard is dropped.
+    pub(super) fn listen(&self) -> DefaultGuard {
+        LazyLock::force(&SECOND);
+        tracing::subscriber::set_default(self.clone())
+    }
+
     /// Spans with the names of their fields.
     pub(super) fn spans(&self) -> BTreeMap<&'static str, Names> {
         self.state.lock().unwrap().spans.clone()

@@ -24,8 +24,8 @@ fn listen_and_count() -> (Heard, [Snapshot; 2]) {
     let heard = Heard::default();
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    let run = || metrics::with_local_recorder(&heard, || runtime.block_on(everything()));
-    let counted = tracing::subscriber::with_default(heard.clone(), run);
+    let _guard = heard.listen();
+    let counted = metrics::with_local_recorder(&heard, || runtime.block_on(everything()));
     (heard, counted.map(|telemetry| telemetry.snapshot()))
 }
 

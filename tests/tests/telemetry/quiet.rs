@@ -15,7 +15,7 @@ use super::{
 #[tokio::test(start_paused = true)]
 async fn calls_waits_hedges_callers_who_leave_and_wrong_requests_are_no_news() {
     let heard = Heard::default();
-    let _guard = tracing::subscriber::set_default(heard.clone());
+    let _guard = heard.listen();
     let run = Run::new(Policy { in_flight: Some(1), ..wide() });
     run.bench.script_all(&metered(30, 10, Piece::After(MS)));
     for _ in 0..50 {

@@ -3,13 +3,13 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Debug,
-    sync::{Arc, Mutex},
+    sync::{Arc, LazyLock, Mutex},
 };
 
 use buttress_call::{Kind, Outcome};
 use buttress_telemetry::{Telemetry, names};
 use tracing::{
-    Event, Metadata, Subscriber,
+    Dispatch, Event, Metadata, Subscriber,
     field::{Field, Visit},
     span::{Attributes, Id, Record},
     subscriber::DefaultGuard,
@@ -91,8 +91,13 @@ impl Subscriber for Spans {
     }
 }
 
+/// A second subscriber, never dropped. While there is only one, tracing asks the thread that first comes by a place in the
+/// code whether anybody listens: if it is another test's, that place is silent here, too.
+static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(Spans::default()));
+
 impl Spans {
     fn install() -> (Self, DefaultGuard) {
+        LazyLock::force(&SECOND);
         let spans = Spans::default();
         let guard = tracing::subscriber::set_default(spans.clone());
         (spans, guard)
