@@ -173,6 +173,22 @@ fn no_count_is_lost_when_two_threads_enter_a_bucket_anew() {
 }
 
 #[test]
+fn a_bucket_begins_anew_once_whatever_it_holds() {
+    for first in [3, LATER, LATER + PLACES] {
+        loom::model(move || {
+            let window = Arc::new(Window::new());
+            window.add(first, true);
+            let other = window.clone();
+            let thread = thread::spawn(move || other.add(LATER, true));
+            window.add(LATER + PLACES, false);
+            thread.join().unwrap();
+            let kept = u64::from(first == LATER + PLACES);
+            assert_eq!(window.sum(LATER + PLACES), Sum { total: 1 + kept, bad: kept });
+        });
+    }
+}
+
+#[test]
 fn a_straggler_never_brings_an_old_bucket_back() {
     loom::model(|| {
         let window = Arc::new(Window::new());

@@ -187,5 +187,33 @@ mod tests {
                 prop_assert_eq!(window.sum(now), Sum { total: within.len() as u64, bad });
             }
         }
+
+        #[test]
+        fn a_call_of_any_tick_counts_in_its_bucket_unless_that_has_gone_on(
+            calls in prop::collection::vec((0_u64..12, 0_u64..16, any::<bool>()), 1..200),
+            start in (TICK_MASK - 200)..(TICK_MASK + 200),
+        ) {
+            let window = Window::new();
+            let mut places = [None; PLACES as usize];
+            let mut now = start;
+            for (pause, late, bad) in calls {
+                now += pause;
+                let tick = now - late;
+                window.add(tick, bad);
+                let (held, sum) = places[(tick % PLACES) as usize].get_or_insert((tick, Sum::default()));
+                if tick > *held {
+                    (*held, *sum) = (tick, Sum::default());
+                }
+                if tick == *held {
+                    (sum.total, sum.bad) = (sum.total + 1, sum.bad + u64::from(bad));
+                }
+                let within = places.iter().flatten().filter(|(at, _)| *at <= now && at + BUCKETS > now);
+                let expected = within.fold(Sum::default(), |all, (_, sum)| Sum {
+                    total: all.total + sum.total,
+                    bad: all.bad + sum.bad,
+                });
+                prop_assert_eq!(window.sum(now), expected);
+            }
+        }
     }
 }
