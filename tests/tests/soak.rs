@@ -30,6 +30,8 @@ use tokio::time::{Instant, sleep, timeout};
 const MS: Duration = Duration::from_millis(1);
 const CALLERS: u64 = 32;
 const TOKENS: u64 = 8;
+/// Where no attempt is to fail by it: a machine that pauses does not bring it about.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How long the trouble lasts. A few seconds in every run of the tests, minutes before a release.
 fn lasts() -> Duration {
@@ -39,7 +41,7 @@ fn lasts() -> Duration {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_any_amount_of_trouble_every_counter_adds_up_and_nothing_is_held() {
-    let chaos = Chaos::start().await;
+    let chaos = Chaos::start(200 * MS).await;
     let Chaos { sims, doors, stack, tally, .. } = &chaos;
     let until = Instant::now() + lasts();
     let calls = |seed| tokio::spawn(caller::calls(stack.clone(), tally.clone(), seed, until));
@@ -67,7 +69,7 @@ async fn after_any_amount_of_trouble_every_counter_adds_up_and_nothing_is_held()
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_partitioned_provider_costs_no_call_and_is_asked_again_once_it_heals() {
-    let chaos = Chaos::start().await;
+    let chaos = Chaos::start(PATIENCE).await;
     for _ in 0..10 {
         chaos.call().await.unwrap();
     }
@@ -95,7 +97,7 @@ async fn a_partitioned_provider_costs_no_call_and_is_asked_again_once_it_heals()
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_that_is_reset_half_way_is_never_taken_for_a_whole_answer() {
-    let chaos = Chaos::start().await;
+    let chaos = Chaos::start(PATIENCE).await;
     let (mut whole, mut broken) = (0, 0);
     for bytes in (0..3_000).step_by(20) {
         chaos.doors[0].is(Wire::ResetAfter(bytes));
@@ -121,13 +123,14 @@ struct Chaos {
 }
 
 impl Chaos {
-    async fn start() -> Self {
+    /// So long an attempt waits for its first content, and for the next.
+    async fn start(patience: Duration) -> Self {
         let sims = NAMES.map(sim);
         let servers = [sims[0].serve().await.unwrap(), sims[1].serve().await.unwrap()];
         let [a, b] = servers.each_ref().map(Server::local_addr);
         let doors = [Door::to(a).await.unwrap(), Door::to(b).await.unwrap()];
         let telemetry = Telemetry::default();
-        let stack = stack(&doors, &telemetry);
+        let stack = stack(&doors, &telemetry, patience);
         let tally = Arc::new(Tally::new(sims.each_ref().map(|sim| sim.expected_text(TOKENS))));
         Chaos { sims, doors, stack, tally, telemetry, _servers: servers }
     }
@@ -180,17 +183,17 @@ fn sim(name: &str) -> Sim {
 }
 
 /// Close limits, so that each layer has something to do.
-fn stack(doors: &[Door; 2], telemetry: &Telemetry) -> Stack {
+fn stack(doors: &[Door; 2], telemetry: &Telemetry, patience: Duration) -> Stack {
     let mut numbers = Numbers {
-        total: Duration::from_secs(2),
+        total: 10 * patience,
         hedge: buttress_hedge::Policy { budget: 0.5, ..buttress_hedge::Policy::after(40 * MS) },
         retries: Retries {
             backoff: Backoff { base: 10 * MS, cap: 50 * MS, ..Backoff::default() },
             ..Retries::default()
         },
         attempt: Timeouts {
-            first_content: Some((200 * MS).into()),
-            idle: Some(200 * MS),
+            first_content: Some(patience.into()),
+            idle: Some(patience),
             ..Timeouts::attempt()
         },
         ..Numbers::default()

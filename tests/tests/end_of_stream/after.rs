@@ -113,7 +113,7 @@ async fn geminis_body_kept_open_has_not_ended_and_ends_well_for_whoever_gives_up
     // After its finish reason an error may still come, so that only the body's end is the end.
     for way in [Way::Gemini, Way::GeminiArray] {
         let line = Line::faulty(way, Fault::OverDeliver).await;
-        let idle = Timeouts { idle: Some(Duration::from_millis(60)), ..Timeouts::attempt() };
+        let idle = Timeouts { idle: Some(Duration::from_secs(1)), ..Timeouts::attempt() };
         let service = TimeoutLayer::new(idle).unwrap().layer(line.layer.layer(line.client.clone()));
         let mut answer = service.oneshot(way.request(true)).await.unwrap();
         let completion = completion(&answer);

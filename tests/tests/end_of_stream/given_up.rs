@@ -5,11 +5,20 @@ use std::time::Duration;
 use buttress_call::{Failure, Kind, Outcome};
 use buttress_provider::Commit;
 use buttress_sim::{Ending, Fault, Rule};
-use buttress_tests::way::WAYS;
+use buttress_tests::way::{WAYS, Way};
+use futures_util::future::join_all;
 use http_body_util::BodyExt;
 use tokio::time::{Instant, timeout};
 
 use crate::line::{Line, TOKENS, completion, until};
+
+/// How long somebody waits before he gives up: a machine that pauses does not bring it about.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// All at once: each of them waits.
+async fn each(check: impl AsyncFn(Way)) {
+    join_all(WAYS.map(|way| check(way))).await;
+}
 
 #[tokio::test]
 async fn a_body_dropped_in_the_middle_stops_the_provider_and_is_cancelled() {
@@ -32,25 +41,26 @@ async fn a_body_dropped_in_the_middle_stops_the_provider_and_is_cancelled() {
 
 #[tokio::test]
 async fn a_future_dropped_before_the_first_content_stops_the_provider() {
-    for way in WAYS {
+    each(async |way| {
         for stream in [true, false] {
             let line = Line::faulty(way, Fault::SlowFirstToken(Duration::from_secs(60))).await;
-            assert!(timeout(Duration::from_millis(50), line.ask(stream)).await.is_err());
+            assert!(timeout(PATIENCE, line.ask(stream)).await.is_err());
             let seen = line.seen().await;
             assert_eq!((seen.end, seen.billed), (Ending::Cancelled, seen.input_tokens));
             until(|| line.sim.open_connections() == 0).await;
         }
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_stalled_body_that_somebody_gives_up_on_ends_with_the_blame() {
-    for way in WAYS {
+    each(async |way| {
         let line = Line::faulty(way, Fault::StallAfter { tokens: 3 }).await;
         let answer = line.stream().await;
         let completion = completion(&answer);
         let mut body = answer.into_body();
-        while let Ok(frame) = timeout(Duration::from_millis(60), body.frame()).await {
+        while let Ok(frame) = timeout(PATIENCE, body.frame()).await {
             frame.unwrap().unwrap();
         }
         completion.blame(Failure::new(Kind::Timeout));
@@ -58,7 +68,8 @@ async fn a_stalled_body_that_somebody_gives_up_on_ends_with_the_blame() {
         assert_eq!(completion.ended().unwrap().outcome, Kind::Timeout.into());
         let seen = line.seen().await;
         assert_eq!((seen.end, seen.output_tokens_sent), (Ending::Cancelled, 3));
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
