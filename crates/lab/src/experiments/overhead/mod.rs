@@ -5,8 +5,8 @@
 //! pending once, and polled again at once, so that a runtime's own work is in nobody's time.
 //!
 //! The systems of a case and of its variants take turns in short rounds, so that a busy machine's drift hits all alike; `ns`
-//! is the median of the rounds, per call, and a ratio is the median of the rounds' ratios. With two threads both call clones
-//! over the same state at the same time, and `ns` is the time that a call takes each of them.
+//! is the median of the rounds, per call, and a ratio to a peer is the median of the rounds' ratios. With two threads both call
+//! clones over the same state at the same time, and `ns` is the time that a call takes each of them.
 //!
 //! `allocs` are heap allocations per call, as the `allocation-counter` crate counts them. Its allocator counts in every
 //! round, which costs those who allocate a few nanoseconds each time.
