@@ -8,10 +8,18 @@ use crate::{ended::bit, engine::Ticket};
 /// are as many places as there were calls at once.
 #[derive(Debug, Default)]
 pub(crate) struct Calls {
-    tickets: Vec<Ticket>,
-    free: Vec<u32>,
+    slots: Vec<Slot>,
+    /// The place that was left last: it is the next to be taken.
+    free: Option<u32>,
     /// The bits of [`Ended`](crate::ended::Ended) as they were when it was last looked at.
     seen: u64,
+}
+
+#[derive(Debug)]
+struct Slot {
+    ticket: Ticket,
+    /// Of a free place: the one that was left before it.
+    free: Option<u32>,
 }
 
 /// A call's place. Not `Clone`, so that it is settled once.
@@ -26,14 +34,14 @@ pub(crate) struct Held {
 impl Calls {
     #[inline]
     pub(crate) fn keep(&mut self, ticket: Ticket) -> Held {
-        if let Some(place) = self.free.pop() {
-            self.tickets[place as usize] = ticket;
+        if let Some(place) = self.free {
+            let taken = &mut self.slots[place as usize];
+            self.free = taken.free;
+            taken.ticket = ticket;
             return self.held(place);
         }
-        self.tickets.push(ticket);
-        // None is free: so that none will ever need memory to become so.
-        self.free.reserve(self.tickets.len());
-        self.held(self.tickets.len() as u32 - 1)
+        self.slots.push(Slot { ticket, free: None });
+        self.held(self.slots.len() as u32 - 1)
     }
 
     #[inline]
@@ -43,14 +51,13 @@ impl Calls {
 
     #[inline]
     pub(crate) fn get_mut(&mut self, held: &Held) -> &mut Ticket {
-        &mut self.tickets[held.place as usize]
+        &mut self.slots[held.place as usize].ticket
     }
 
     /// The call is over: another one may have its place.
     #[inline]
     pub(crate) fn take(&mut self, Held { place, .. }: Held) -> &Ticket {
-        self.free.push(place);
-        &self.tickets[place as usize]
+        self.leave(place)
     }
 
     /// One of the calls that have ended by themselves, as the bits say.
@@ -62,7 +69,13 @@ impl Calls {
         }
         let place = ended.trailing_zeros();
         self.seen ^= 1 << place;
-        self.free.push(place);
-        Some(&self.tickets[place as usize])
+        Some(self.leave(place))
+    }
+
+    #[inline]
+    fn leave(&mut self, place: u32) -> &Ticket {
+        let left = &mut self.slots[place as usize];
+        left.free = self.free.replace(place);
+        &left.ticket
     }
 }

@@ -20,14 +20,15 @@ use crate::{
     sync::{Mutex, MutexGuard, lock},
 };
 
+/// In this order, and so are its state, the engine and the limits around it: what every call changes lies close together,
+/// or two threads would hand each other twice as many cache lines.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Gate {
-    state: Mutex<State>,
     ended: Ended,
+    state: Mutex<State>,
 }
 
-/// In this order, and so are the engine and the limits around it: what every call changes lies close together, or two
-/// threads would hand each other twice as many cache lines.
 #[derive(Debug)]
 #[repr(C)]
 struct State {
