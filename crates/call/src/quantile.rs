@@ -2,14 +2,25 @@
 
 use std::{
     fmt,
-    sync::{
-        Mutex,
-        atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
-    },
+    sync::atomic::Ordering::{Acquire, Relaxed, Release},
     time::Duration,
 };
 
+#[cfg(all(test, buttress_loom))]
+use loom::sync::{
+    Mutex,
+    atomic::{AtomicU32, AtomicU64},
+};
+#[cfg(not(all(test, buttress_loom)))]
+use std::sync::{
+    Mutex,
+    atomic::{AtomicU32, AtomicU64},
+};
+
 use crate::buckets;
+
+/// Loom explores few values of few sizes.
+const BUCKETS: usize = if cfg!(all(test, buttress_loom)) { 4 } else { buckets::COUNT };
 
 /// The cached quantile is computed again after this many records.
 const REFRESH: u64 = 16;
@@ -76,7 +87,7 @@ impl RunningQuantile {
         }
         let half = || Half {
             count: AtomicU64::new(0),
-            buckets: (0..buckets::COUNT).map(|_| AtomicU32::new(0)).collect(),
+            buckets: (0..BUCKETS).map(|_| AtomicU32::new(0)).collect(),
         };
         Ok(RunningQuantile {
             quantile,
@@ -121,7 +132,8 @@ impl RunningQuantile {
     }
 
     fn younger(&self) -> &Half {
-        &self.halves[(self.rotations.load(Relaxed) & 1) as usize]
+        // Who finds the younger half here finds it emptied.
+        &self.halves[(self.rotations.load(Acquire) & 1) as usize]
     }
 
     /// Computes the cached value again, and rotates when the younger half is full. Whoever finds another at it goes
@@ -136,7 +148,7 @@ impl RunningQuantile {
                 bucket.store(0, Relaxed);
             }
             older.count.store(0, Relaxed);
-            self.rotations.store(rotations + 1, Relaxed);
+            self.rotations.store(rotations + 1, Release);
         }
     }
 
@@ -158,7 +170,10 @@ impl fmt::Debug for RunningQuantile {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, buttress_loom))]
+mod loom_tests;
+
+#[cfg(all(test, not(buttress_loom)))]
 mod tests {
     use proptest::prelude::*;
 
