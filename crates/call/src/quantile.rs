@@ -85,10 +85,8 @@ impl RunningQuantile {
         if !(quantile > 0.0 && quantile < 1.0) || window < 2 {
             return Err(InvalidQuantile { quantile, window });
         }
-        let half = || Half {
-            count: AtomicU64::new(0),
-            buckets: (0..BUCKETS).map(|_| AtomicU32::new(0)).collect(),
-        };
+        let half =
+            || Half { count: AtomicU64::new(0), buckets: (0..BUCKETS).map(|_| AtomicU32::new(0)).collect() };
         Ok(RunningQuantile {
             quantile,
             half_window: u64::from(window / 2),
