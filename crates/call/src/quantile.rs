@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+// Not where another crate's model is explored: 9 KiB of atomics are too many for one.
 #[cfg(all(test, buttress_loom))]
 use loom::sync::{
     Mutex,
